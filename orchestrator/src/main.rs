@@ -1,0 +1,2 @@
+//! The `skald` command.
+fn main() {}

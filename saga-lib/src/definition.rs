@@ -1,0 +1,1 @@
+//! Definitions: YAML to IR.

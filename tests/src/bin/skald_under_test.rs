@@ -1,0 +1,2 @@
+//! skald under test
+fn main() {}
