@@ -1,1 +1,6 @@
-//! Placeholder.
+//! Everything of Skald that does I/O, behind exactly two traits: [`log::Log`] and [`store::Store`].
+//!
+//! Absent on purpose: decisions. A connector reports what happened; `saga_lib::lane` says what follows.
+
+pub mod log;
+pub mod store;
