@@ -102,11 +102,19 @@ impl Recovery {
         }
     }
 
-    /// Begins again at R1, remembering only how often something was wrong.
+    /// A recovery that drops the lane's documents and reads the journal from its beginning.
+    pub fn rebuilding() -> Self {
+        Self {
+            rebuild: true,
+            ..Self::default()
+        }
+    }
+
+    /// Begins again at R1, remembering only what was wrong.
     pub fn restart(&mut self) {
-        let looks = self.looks;
         *self = Self {
-            looks,
+            looks: self.looks,
+            rebuild: self.rebuild,
             ..Self::default()
         };
     }
