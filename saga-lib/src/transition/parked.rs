@@ -70,6 +70,9 @@ pub(super) fn reply(turn: &mut Turn<'_>, input: &Input, reply: &Reply) -> Result
         Place::Forward(at) if !turn.instance.obligations[at].unknown => {
             return Ok(Applied::Ignored(Reason::Duplicate));
         }
+        Place::Back(at) if turn.instance.obligations[at].state == ObligationState::Refused => {
+            return Ok(Applied::Ignored(Reason::Duplicate));
+        }
         _ => return Ok(enqueue(turn, input)),
     }
     finish::conclude(turn)?;

@@ -63,6 +63,11 @@ fn cancel(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
     if turn.instance.cancel.is_some() {
         return Ok(Applied::Ignored(Reason::Duplicate));
     }
+    let incident = turn.instance.incident.as_ref();
+    if incident.is_some_and(|incident| incident.kind == IncidentKind::CompensationRefused) {
+        // Turning back would wait behind this compensation for ever, with nobody to ask for it.
+        return rejected("a compensation was refused: retry it first");
+    }
     turn.instance.cancel = Some(reason.to_owned());
     turn.moment("cancel recorded".to_owned());
     match turn.instance.incident.clone() {
