@@ -304,3 +304,6 @@ fn read_now(
     let next = log.fetch(from, to, &mut Budget::records(records_max), &mut records);
     Ok((records, next))
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,7 @@ impl Group {
         member.polled_ms = now_ms;
         let before = self.members.len();
         self.members
-            .retain(|_, member| now_ms - member.polled_ms <= member.session_ms);
+            .retain(|_, member| now_ms - member.polled_ms < member.session_ms);
         self.unsettled |= self.members.len() != before;
         true
     }
