@@ -4,4 +4,5 @@
 
 pub mod log;
 pub mod memory;
+pub mod participant;
 pub mod store;
