@@ -3,5 +3,7 @@
 //! Absent on purpose: decisions about instances and lanes (`saga_lib`), and any type of a Kafka or Redis client (`connectors`).
 
 pub mod config;
+pub mod http;
 pub mod metric;
+pub mod output;
 pub mod suggest;
