@@ -1,0 +1,69 @@
+//! `finally`: what is published at the end.
+//!
+//! Absent on purpose: fragments (`use`), which come with a later release.
+
+use super::check::Names;
+use super::codes;
+use super::context::Context;
+use super::diagnostic::Diagnostic;
+use super::fields::{FINAL_PUBLISH, FINALLY};
+use super::object::Reader;
+use super::tree::{Kind, Tree};
+use crate::ir::{Finally, Publish};
+
+/// Lowers the mapping under `finally`.
+pub(super) fn lower(context: &mut Context<'_>, names: &Names, tree: &Tree) -> Option<Finally> {
+    let reader = Reader::open(context, tree, &FINALLY)?;
+    let failed = names.with(&["error"]);
+    Some(Finally {
+        completed: events(context, names, &reader, "completed"),
+        compensated: events(context, &failed, &reader, "compensated"),
+        parked: events(context, &failed, &reader, "parked"),
+    })
+}
+
+/// One event or a list of them.
+fn events(
+    context: &mut Context<'_>,
+    names: &Names,
+    reader: &Reader<'_>,
+    name: &str,
+) -> Vec<Publish> {
+    let Some(tree) = reader.get(name) else {
+        return Vec::new();
+    };
+    let items = match &tree.kind {
+        Kind::List(items) if items.is_empty() => {
+            let message = format!("`{name}` has no event");
+            context.report(Diagnostic::new(codes::EMPTY, tree.span, message));
+            items.as_slice()
+        }
+        Kind::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(tree),
+    };
+    let events = items.iter().filter_map(|item| event(context, names, item));
+    events.collect()
+}
+
+fn event(context: &mut Context<'_>, names: &Names, tree: &Tree) -> Option<Publish> {
+    let reader = Reader::open(context, tree, &FINAL_PUBLISH)?;
+    publish(context, names, &reader)
+}
+
+/// What a `publish` step and an event of `finally` have in common.
+pub(super) fn publish(
+    context: &mut Context<'_>,
+    names: &Names,
+    reader: &Reader<'_>,
+) -> Option<Publish> {
+    let topic = reader.topic(context, "publish");
+    let r#type = reader.text(context, "type");
+    let key = reader.expression(context, names, "key");
+    let payload = reader.data(context, names, "with");
+    Some(Publish {
+        topic: topic?,
+        r#type: r#type?,
+        key,
+        payload: payload?,
+    })
+}

@@ -1,0 +1,95 @@
+//! Golden files: what the compiler says, and the IR of the examples.
+//!
+//! `UPDATE_GOLDEN=1` writes them anew. A change of an `.ir.json` means that stored hashes of definitions change.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use saga_lib::definition::{Diagnostic, compile, render};
+use saga_lib::ir::Definition;
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn check_golden(name: &str, actual: &str) {
+    let path = directory().join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, actual).unwrap();
+    }
+    assert_eq!(
+        actual,
+        read(&path),
+        "{name} differs; UPDATE_GOLDEN=1 writes it anew"
+    );
+}
+
+fn check_mistakes(name: &str) -> Vec<Diagnostic> {
+    let file = format!("{name}.yaml");
+    let source = read(&directory().join(&file));
+    let found = compile(&file, &source).expect_err(name);
+    check_golden(
+        &format!("{name}.txt"),
+        &render(&file, &source, &found, false),
+    );
+    found
+}
+
+fn check_ir(name: &str, path: &Path) -> Definition {
+    let source = read(path);
+    let definition = compile(name, &source).unwrap_or_else(|found| {
+        panic!("{}", render(name, &source, &found, false));
+    });
+    let pretty = serde_json::to_string_pretty(&definition).unwrap();
+    check_golden(&format!("{name}.ir.json"), &(pretty + "\n"));
+    let back: Definition = serde_json::from_str(&definition.canonical()).unwrap();
+    assert_eq!(back, definition);
+    definition
+}
+
+#[test]
+fn six_mistakes_give_exactly_six_messages() {
+    let found = check_mistakes("six_mistakes");
+    let codes: Vec<&str> = found.iter().map(|d| d.code).collect();
+    assert_eq!(
+        codes,
+        ["E0107", "E0102", "E0302", "E0202", "E0108", "E0303"]
+    );
+}
+
+#[test]
+fn messages_about_names() {
+    check_mistakes("names");
+}
+
+#[test]
+fn messages_about_shapes_and_verbs() {
+    check_mistakes("shapes");
+}
+
+#[test]
+fn messages_about_yaml() {
+    check_mistakes("yaml");
+    check_mistakes("syntax");
+}
+
+#[test]
+fn the_smallest_useful_saga() {
+    check_ir("smallest", &directory().join("smallest.yaml"));
+}
+
+#[test]
+fn every_key_of_this_release() {
+    check_ir("full", &directory().join("full.yaml"));
+}
+
+#[test]
+fn the_example_of_an_order() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples/order.yaml");
+    let definition = check_ir("order", &path);
+    assert_eq!(definition.nodes.len(), 3);
+}
