@@ -40,6 +40,45 @@ pub enum Kind {
     },
 }
 
+/// The kinds of input without their content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KindName {
+    /// See [`Kind::Event`].
+    Event,
+    /// See [`Kind::Reply`].
+    Reply,
+    /// See [`Kind::TimerFired`].
+    TimerFired,
+    /// See [`Kind::Signal`].
+    Signal,
+    /// See [`Kind::Expire`].
+    Expire,
+}
+
+impl KindName {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [
+        Self::Event,
+        Self::Reply,
+        Self::TimerFired,
+        Self::Signal,
+        Self::Expire,
+    ];
+}
+
+impl Kind {
+    /// The kind without its content.
+    pub fn name(&self) -> KindName {
+        match self {
+            Self::Event(_) => KindName::Event,
+            Self::Reply(_) => KindName::Reply,
+            Self::TimerFired { .. } => KindName::TimerFired,
+            Self::Signal(_) => KindName::Signal,
+            Self::Expire { .. } => KindName::Expire,
+        }
+    }
+}
+
 /// A business event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -63,6 +102,9 @@ pub struct Reply {
     pub command: CommandId,
     /// Outcome as it came: `ok`, `refused`, `failed` or a name of the contract.
     pub outcome: String,
+    /// The attempt it answers, if the participant echoed it: a repeated `failed` of an earlier attempt is then told from a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
     /// The payload (`reply` in expressions).
     pub payload: Value,
     /// Machine-readable cause of a refusal or failure, if given (`error.code`).

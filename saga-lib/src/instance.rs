@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::SagaId;
-use crate::input::Input;
-use crate::ir::NodeIx;
+use crate::id::{CommandId, SagaId};
+use crate::input::{Event, Input};
+use crate::ir::{Definition, NodeIx};
 
 /// Status of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -102,6 +102,44 @@ pub enum IncidentKind {
     Poison,
     /// The definition said so (`catch: park`).
     Declared,
+    /// The program asks for what this release cannot run: a node kind, or too many nodes in one transition.
+    Program,
+}
+
+impl IncidentKind {
+    /// The word that people and metrics see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::UnknownPivot => "unknown_pivot",
+            Self::CompensationRefused => "compensation_refused",
+            Self::CompensationFailing => "compensation_failing",
+            Self::RetriesExhausted => "retries_exhausted",
+            Self::ExpressionFault => "expression_fault",
+            Self::OutputRefused => "output_refused",
+            Self::Panic => "panic",
+            Self::UnknownDefinition => "unknown_definition",
+            Self::Poison => "poison",
+            Self::Declared => "declared",
+            Self::Program => "program",
+        }
+    }
+
+    /// Was the transition undone? Then its input stands at the head of the queue (unless it was a timer).
+    pub fn undone(self) -> bool {
+        match self {
+            Self::ExpressionFault
+            | Self::OutputRefused
+            | Self::Panic
+            | Self::UnknownDefinition
+            | Self::Poison
+            | Self::Program => true,
+            Self::UnknownPivot
+            | Self::CompensationRefused
+            | Self::CompensationFailing
+            | Self::RetriesExhausted
+            | Self::Declared => false,
+        }
+    }
 }
 
 /// An open incident.
@@ -153,9 +191,15 @@ pub struct Pending {
     /// Is `due_ms` the end of a back-off (then: re-send) or an attempt's timeout?
     #[serde(rename = "b", default)]
     pub backoff: bool,
-    /// The request as it was sent.
-    #[serde(rename = "q")]
+    /// Attempts made before the current ladder began (an operator's retry begins a fresh one).
+    #[serde(rename = "o", default, skip_serializing_if = "is_zero")]
+    pub before: u32,
+    /// The request as it was sent; null for a compensating command, whose body stands in the obligation.
+    #[serde(rename = "q", default, skip_serializing_if = "Value::is_null")]
     pub request: Value,
+    /// Record key, where the step does not use the saga key.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// One execution of a step that has, or may have, an effect to compensate. Obligations belong to executions.
@@ -170,12 +214,12 @@ pub struct Obligation {
     /// Is the effect known to exist (success) or only possible (unknown)?
     #[serde(rename = "u", default)]
     pub unknown: bool,
-    /// The forward request.
-    #[serde(rename = "q")]
-    pub request: Value,
     /// The compensation's body as computed from the data at the step's completion.
     #[serde(rename = "c")]
     pub payload: Value,
+    /// Record key, where the step does not use the saga key.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// Where its compensation stands.
     #[serde(rename = "s")]
     pub state: ObligationState,
@@ -191,8 +235,11 @@ pub struct Obligation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObligationState {
-    /// Nothing sent.
+    /// Nothing sent: compensated if the instance turns back.
     Open,
+    /// Nothing sent, and the instance went on without the step's answer (`catch: continue`): compensated if the instance turns back or
+    /// a late success proves the effect.
+    Watched,
     /// Sent, not confirmed.
     Compensating,
     /// Confirmed.
@@ -267,6 +314,9 @@ pub struct Instance {
     /// Step statuses by step id.
     #[serde(rename = "ss", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub steps: BTreeMap<String, StepStatus>,
+    /// Executions begun by step id, where there was more than one.
+    #[serde(rename = "ex", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub executions: BTreeMap<String, u32>,
     /// The trigger's payload under its name, variables, and what steps kept.
     #[serde(rename = "d", default)]
     pub data: BTreeMap<String, Value>,
@@ -298,6 +348,7 @@ pub struct Instance {
     #[serde(rename = "t1")]
     pub updated_ms: i64,
     /// Finished, ms.
+    /// Stays when a late success makes the instance compensate once more, so that nothing final is said twice.
     #[serde(rename = "t2", default, skip_serializing_if = "Option::is_none")]
     pub finished_ms: Option<i64>,
     /// Incoming W3C trace context.
@@ -306,6 +357,103 @@ pub struct Instance {
     /// The last transitions, oldest first (bounded).
     #[serde(rename = "tl", default, skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<Moment>,
+}
+
+impl Instance {
+    /// An instance whose trigger has not been applied. `definition` is `name@version#hash`.
+    pub fn unstarted(id: SagaId, definition: String, event: &Event, now_ms: i64) -> Self {
+        Self {
+            id,
+            key: event.key.clone(),
+            definition,
+            trigger: event.trigger.clone(),
+            revision: 0,
+            status: Status::Running,
+            incident: None,
+            tokens: Vec::new(),
+            obligations: Vec::new(),
+            steps: BTreeMap::new(),
+            executions: BTreeMap::new(),
+            data: BTreeMap::new(),
+            past_pivot: false,
+            cancel: None,
+            error: None,
+            queue: Vec::new(),
+            signals: Vec::new(),
+            arm: 0,
+            wake: Wake::Never,
+            started_ms: now_ms,
+            updated_ms: now_ms,
+            finished_ms: None,
+            traceparent: None,
+            timeline: Vec::new(),
+        }
+    }
+
+    /// Was the trigger applied? Before that there are no data, after it at least its payload.
+    pub fn begun(&self) -> bool {
+        self.status.is_final() || !self.data.is_empty()
+    }
+
+    /// The status that counts: of a parked or suspended instance the one it returns to.
+    pub fn direction(&self) -> Status {
+        match (self.status, &self.incident) {
+            (Status::Parked | Status::Suspended, Some(incident)) => incident.from,
+            (status, _) => status,
+        }
+    }
+
+    /// Executions whose compensation is due and not confirmed.
+    ///
+    /// While an instance goes forward its completed steps owe nothing; they do from the moment it turns back.
+    pub fn open_obligations(&self) -> Vec<&Obligation> {
+        let back = matches!(self.direction(), Status::Compensating | Status::Terminated);
+        let open = |obligation: &&Obligation| match obligation.state {
+            ObligationState::Compensating | ObligationState::Refused => true,
+            ObligationState::Open | ObligationState::Watched => back,
+            ObligationState::Confirmed => false,
+        };
+        self.obligations.iter().filter(open).collect()
+    }
+
+    /// Must people be told "compensation incomplete"?
+    pub fn compensation_incomplete(&self) -> bool {
+        !self.open_obligations().is_empty()
+    }
+
+    /// Commands whose answer or next attempt is awaited: id, attempts made, next rung in ms.
+    pub fn pending_commands(&self, definition: &Definition) -> Vec<(CommandId, u32, i64)> {
+        let id = |node, execution| {
+            let step = &definition.node(node)?.step;
+            Some(CommandId::forward(&self.id, step, execution))
+        };
+        let forward = self.tokens.iter().filter_map(|token| {
+            let pending = token.pending.as_ref()?;
+            Some((
+                id(token.node, token.execution)?,
+                pending.attempt,
+                pending.due_ms,
+            ))
+        });
+        let back = self.obligations.iter().filter_map(|obligation| {
+            let pending = obligation.pending.as_ref()?;
+            let forward = id(obligation.node, obligation.execution)?;
+            let command = forward.compensated_by(obligation.compensation);
+            Some((command, pending.attempt, pending.due_ms))
+        });
+        forward.chain(back).collect()
+    }
+
+    /// What happens next by itself: the earliest due time of a pending command.
+    pub fn next_due_ms(&self) -> Option<i64> {
+        let tokens = self.tokens.iter().filter_map(|t| t.pending.as_ref());
+        let back = self.obligations.iter().filter_map(|o| o.pending.as_ref());
+        tokens.chain(back).map(|pending| pending.due_ms).min()
+    }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What the instance's timer entry means.

@@ -1,9 +1,37 @@
 //! The transition function: one input changes one instance and appends effects.
+//!
+//! [`handling`] is the one place that says which inputs which status takes; [`LEGAL`] is the same as a table, and a test compares them.
+//! A transition that cannot be made is undone: the instance and the effects are as before, and the instance is parked with the input.
+//!
+//! Absent on purpose: clock, randomness, I/O. Time arrives in the input; ids, jitter and order derive from ids and the definition, so
+//! the same inputs give the same bytes. Sizes are the caller's business too: it calls [`park`] where an output cannot be written.
+
+mod answer;
+mod attempt;
+mod command;
+mod compensate;
+mod finish;
+mod ladder;
+mod late;
+mod outcome;
+mod parked;
+mod run;
+mod signal;
+mod start;
+mod template;
+mod timeline;
+mod turn;
 
 use crate::effect::Effect;
-use crate::input::Input;
-use crate::instance::{IncidentKind, Instance};
-use crate::ir::Definition;
+use crate::id::{self, SagaId};
+use crate::input::{Event, Input, Kind, KindName};
+use crate::instance::{IncidentKind, Instance, Status};
+use crate::ir::{Definition, Finally, LAYOUT};
+
+use turn::{Halt, Turn};
+
+pub use compensate::FAILURES_BEFORE_INCIDENT;
+pub use parked::{QUEUE_BYTES_MAX, QUEUE_MAX};
 
 /// What became of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +63,78 @@ pub enum Reason {
     Finished,
 }
 
+/// What a status does with a kind of input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Handling {
+    /// The trigger came again: a fact, or a dead letter.
+    Again,
+    /// Applied to the command it answers.
+    Answer,
+    /// Due commands are sent again or given up.
+    Rungs,
+    /// An operator's act is done, or rejected with a reason.
+    Act,
+    /// Applied if it resolves the incident, else kept.
+    Resolve,
+    /// Kept until the instance goes on.
+    Queue,
+    /// The instance is removed.
+    Remove,
+    /// A timer that the status does not wait for: a fact.
+    Stale,
+    /// Too late for an instance that an operator ended: a fact.
+    Ended,
+}
+
+/// Every pair of status and input that may change an instance. All others are facts.
+pub const LEGAL: &[(Status, KindName, Handling)] = &[
+    (Status::Running, KindName::Reply, Handling::Answer),
+    (Status::Running, KindName::TimerFired, Handling::Rungs),
+    (Status::Running, KindName::Signal, Handling::Act),
+    (Status::Compensating, KindName::Reply, Handling::Answer),
+    (Status::Compensating, KindName::TimerFired, Handling::Rungs),
+    (Status::Compensating, KindName::Signal, Handling::Act),
+    (Status::Parked, KindName::Reply, Handling::Resolve),
+    (Status::Parked, KindName::Signal, Handling::Act),
+    (Status::Suspended, KindName::Reply, Handling::Queue),
+    (Status::Suspended, KindName::Signal, Handling::Act),
+    (Status::Completed, KindName::Reply, Handling::Answer),
+    (Status::Completed, KindName::TimerFired, Handling::Rungs),
+    (Status::Completed, KindName::Signal, Handling::Act),
+    (Status::Completed, KindName::Expire, Handling::Remove),
+    (Status::Compensated, KindName::Reply, Handling::Answer),
+    (Status::Compensated, KindName::TimerFired, Handling::Rungs),
+    (Status::Compensated, KindName::Signal, Handling::Act),
+    (Status::Compensated, KindName::Expire, Handling::Remove),
+    (Status::Terminated, KindName::Signal, Handling::Act),
+    (Status::Terminated, KindName::Expire, Handling::Remove),
+];
+
+/// What `status` does with an input of this kind.
+pub fn handling(status: Status, kind: KindName) -> Handling {
+    use Status::{Compensated, Compensating, Completed, Parked, Running, Suspended, Terminated};
+    match (status, kind) {
+        (_, KindName::Event) => Handling::Again,
+        (_, KindName::Signal) => Handling::Act,
+        (Running | Compensating | Completed | Compensated, KindName::Reply) => Handling::Answer,
+        (Parked, KindName::Reply) => Handling::Resolve,
+        (Suspended, KindName::Reply) => Handling::Queue,
+        (Terminated, KindName::Reply) => Handling::Ended,
+        (Running | Compensating | Completed | Compensated, KindName::TimerFired) => Handling::Rungs,
+        (Parked | Suspended | Terminated, KindName::TimerFired) => Handling::Stale,
+        (Completed | Compensated | Terminated, KindName::Expire) => Handling::Remove,
+        (Running | Compensating | Parked | Suspended, KindName::Expire) => Handling::Stale,
+    }
+}
+
+/// The id of the instance that `event` starts, or started before.
+///
+/// # Errors
+/// An empty or too long business key.
+pub fn saga_id(definition: &Definition, event: &Event) -> Result<SagaId, id::Error> {
+    start::saga_id(definition, event)
+}
+
 /// Applies `input` to `instance` (`None`: none exists) and appends what is to be done outside.
 pub fn apply(
     definition: &Definition,
@@ -42,12 +142,21 @@ pub fn apply(
     input: &Input,
     effects: &mut Vec<Effect>,
 ) -> Applied {
-    let _ = (definition, instance, input, effects);
-    Applied::Ignored(Reason::Orphan)
+    let Some(current) = instance.as_mut() else {
+        return first(definition, instance, input, effects);
+    };
+    let applied = change(definition, current, input, effects);
+    let removes = handling(current.status, input.kind.name()) == Handling::Remove;
+    if removes && applied == Applied::Changed {
+        *instance = None;
+    }
+    applied
 }
 
 /// Parks `instance` (as it was before `input`; created from the event if there was none) with the input at the head of its queue,
 /// because what the transition wanted could not be done (`output_refused`, `panic`, `poison`, `unknown_definition`). A `retry` signal applies the input again.
+///
+/// An event needs the definition, or an [`Instance::unstarted`], for its id; without either it becomes a dead letter.
 pub fn park(
     definition: Option<&Definition>,
     instance: &mut Option<Instance>,
@@ -56,6 +165,152 @@ pub fn park(
     detail: &str,
     effects: &mut Vec<Effect>,
 ) -> Applied {
-    let _ = (definition, instance, input, kind, detail, effects);
+    if instance.is_none() {
+        *instance = created(definition, input);
+    }
+    let Some(current) = instance.as_mut() else {
+        effects.push(Effect::DeadLetter {
+            class: kind.word().to_owned(),
+            message: detail.to_owned(),
+        });
+        return Applied::Ignored(Reason::Orphan);
+    };
+    let unknown = unknown_definition();
+    let halt = Halt {
+        kind,
+        step: None,
+        detail: detail.to_owned(),
+    };
+    let definition = definition.unwrap_or(&unknown);
+    hold(definition, current, input, halt, effects)
+}
+
+/// Applies an input where no instance exists: only an event changes that.
+fn first(
+    definition: &Definition,
+    instance: &mut Option<Instance>,
+    input: &Input,
+    effects: &mut Vec<Effect>,
+) -> Applied {
+    match &input.kind {
+        Kind::Event(event) => match start::unstarted(definition, event, input.time_ms) {
+            Ok(new) => change(definition, instance.insert(new), input, effects),
+            Err(error) => {
+                effects.push(Effect::DeadLetter {
+                    class: "key".to_owned(),
+                    message: error.to_string(),
+                });
+                Applied::Ignored(Reason::Orphan)
+            }
+        },
+        Kind::Reply(reply) => {
+            effects.push(Effect::Orphan {
+                reason: format!("no instance {}", reply.command.saga),
+            });
+            Applied::Ignored(Reason::Orphan)
+        }
+        Kind::Signal(_) => Applied::Rejected("there is no such instance".to_owned()),
+        Kind::TimerFired { .. } | Kind::Expire { .. } => Applied::Ignored(Reason::StaleTimer),
+    }
+}
+
+/// Applies an input to an instance; a transition that cannot be made is undone and parks it.
+fn change(
+    definition: &Definition,
+    instance: &mut Instance,
+    input: &Input,
+    effects: &mut Vec<Effect>,
+) -> Applied {
+    let (before, mark) = (instance.clone(), effects.len());
+    let mut turn = Turn {
+        definition,
+        now: instance.updated_ms.max(input.time_ms),
+        instance,
+        effects,
+    };
+    match dispatch(&mut turn, input) {
+        Ok(Applied::Changed) => {
+            turn.seal();
+            Applied::Changed
+        }
+        Ok(unchanged) => {
+            *instance = before;
+            unchanged
+        }
+        Err(halt) => {
+            *instance = before;
+            effects.truncate(mark);
+            hold(definition, instance, input, halt, effects)
+        }
+    }
+}
+
+fn dispatch(turn: &mut Turn<'_>, input: &Input) -> Result<Applied, Halt> {
+    let handling = handling(turn.instance.status, input.kind.name());
+    let applied = match (handling, &input.kind) {
+        (Handling::Again, Kind::Event(event)) if !untouched(turn.instance) => {
+            start::again(turn, event)
+        }
+        (_, Kind::Event(event)) => start::begin(turn, event)?,
+        (Handling::Resolve, Kind::Reply(reply)) => parked::reply(turn, input, reply)?,
+        (Handling::Queue, Kind::Reply(_)) => parked::enqueue(turn, input),
+        (Handling::Ended, Kind::Reply(reply)) => answer::given_up(turn, &reply.command.path),
+        (_, Kind::Reply(reply)) => answer::apply(turn, reply)?,
+        (Handling::Rungs, Kind::TimerFired { arm }) => attempt::fired(turn, *arm)?,
+        (Handling::Remove, Kind::Expire { arm }) => return Ok(finish::expire(turn, *arm)),
+        (_, Kind::TimerFired { .. } | Kind::Expire { .. }) => Applied::Ignored(Reason::StaleTimer),
+        (_, Kind::Signal(signal)) => signal::apply(turn, signal)?,
+    };
+    if applied == Applied::Changed {
+        finish::conclude(turn)?;
+    }
+    Ok(applied)
+}
+
+/// Is this an instance to which nothing was applied, not even its trigger?
+fn untouched(instance: &Instance) -> bool {
+    instance.revision == 0 && instance.status == Status::Running
+}
+
+fn hold(
+    definition: &Definition,
+    instance: &mut Instance,
+    input: &Input,
+    halt: Halt,
+    effects: &mut Vec<Effect>,
+) -> Applied {
+    let mut turn = Turn {
+        definition,
+        now: instance.updated_ms.max(input.time_ms),
+        instance,
+        effects,
+    };
+    parked::hold(&mut turn, input, halt);
+    turn.seal();
     Applied::Changed
 }
+
+fn created(definition: Option<&Definition>, input: &Input) -> Option<Instance> {
+    match &input.kind {
+        Kind::Event(event) => start::unstarted(definition?, event, input.time_ms).ok(),
+        _ => None,
+    }
+}
+
+/// Stands for a definition that this process does not know: it publishes nothing.
+fn unknown_definition() -> Definition {
+    Definition {
+        layout: LAYOUT,
+        name: String::new(),
+        version: 0,
+        starts: Vec::new(),
+        data: Vec::new(),
+        nodes: Vec::new(),
+        finally: Finally::default(),
+        retain_ms: 0,
+        deadline: None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! Compensation: walking back over completed and unknown executions.
+//!
+//! Invariants: executions compensate in reverse order of completion, the next one after the previous is confirmed; past the pivot
+//! nothing turns back; an obligation leaves the log only confirmed, refused by its step, or at the end of retention.
+//!
+//! Absent on purpose: a last attempt. A compensation that fails technically is tried for ever, with an open incident.
+
+use serde_json::json;
+
+use crate::effect::Note;
+use crate::id::CommandId;
+use crate::input::Reply;
+use crate::instance::{Incident, IncidentKind, ObligationState, Status, StepStatus};
+
+use super::command::Back;
+use super::turn::{Halt, Turn};
+use super::{Applied, Reason, attempt, command, ladder, parked};
+
+/// Failed attempts after which an incident opens.
+pub const FAILURES_BEFORE_INCIDENT: u32 = 5;
+
+/// Turns back because of `cause`.
+pub(super) fn turn_back(turn: &mut Turn<'_>, cause: &str) -> Result<(), Halt> {
+    turn.instance.status = Status::Compensating;
+    turn.instance.tokens.clear();
+    turn.note(Note::CompensationStarted {
+        cause: cause.to_owned(),
+    });
+    next(turn)
+}
+
+/// Turns back because of the recorded cancel, now that `step` is decided.
+pub(super) fn turn_back_cancelled(turn: &mut Turn<'_>, step: &str) -> Result<(), Halt> {
+    let reason = turn.instance.cancel.take();
+    turn.instance.error = Some(json!({
+        "step": step,
+        "outcome": "cancel",
+        "code": null,
+        "reason": reason,
+        "attempts": 0,
+    }));
+    turn_back(turn, "cancel")
+}
+
+/// From here the instance only goes forward: what is known to be done stays done, and a recorded cancel came too late.
+pub(super) fn pass_pivot(turn: &mut Turn<'_>) {
+    turn.instance.past_pivot = true;
+    // A step that was given up still owes: if a late success proves its effect, that execution is compensated.
+    turn.instance
+        .obligations
+        .retain(|o| o.state != ObligationState::Open);
+    if turn.instance.cancel.take().is_some() {
+        turn.moment("cancel without effect: past the pivot".to_owned());
+    }
+}
+
+/// Sends the next compensation, unless one is under way.
+pub(super) fn next(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    let obligations = &turn.instance.obligations;
+    let busy = |state| {
+        matches!(
+            state,
+            ObligationState::Compensating | ObligationState::Refused
+        )
+    };
+    let waiting = |state| matches!(state, ObligationState::Open | ObligationState::Watched);
+    if obligations.iter().any(|o| busy(o.state)) {
+        return Ok(());
+    }
+    match obligations.iter().rposition(|o| waiting(o.state)) {
+        Some(at) => start(turn, at),
+        None => Ok(()),
+    }
+}
+
+/// Begins the compensation of obligation `at`.
+pub(super) fn start(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
+    turn.instance.obligations[at].state = ObligationState::Compensating;
+    let (node, _) = turn.send_at(turn.instance.obligations[at].node)?;
+    turn.step_is(&node.step, StepStatus::Compensating);
+    command::start_compensation(turn, at)
+}
+
+/// Applies the answer to the compensating command of obligation `at`.
+pub(super) fn answered(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<Applied, Halt> {
+    let state = turn.instance.obligations[at].state;
+    match (reply.outcome.as_str(), state) {
+        ("ok", _) => confirmed(turn, at)?,
+        (_, ObligationState::Refused) => return Ok(Applied::Ignored(Reason::Duplicate)),
+        ("refused", _) => refused(turn, at, reply)?,
+        _ => return failed(turn, at, reply),
+    }
+    Ok(Applied::Changed)
+}
+
+/// Handles every compensating command whose time has come.
+pub(super) fn rungs(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    for at in 0..turn.instance.obligations.len() {
+        let pending = turn.instance.obligations[at].pending.as_ref();
+        match pending.filter(|pending| pending.due_ms <= turn.now) {
+            Some(pending) if pending.backoff => command::resend_compensation(turn, at)?,
+            Some(_) => missed(turn, at, "timeout")?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Begins the compensation of a refused obligation again, as a new execution of the compensation.
+pub(super) fn again(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
+    turn.instance.obligations[at].compensation += 1;
+    start(turn, at)
+}
+
+fn confirmed(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
+    let obligation = &mut turn.instance.obligations[at];
+    obligation.state = ObligationState::Confirmed;
+    obligation.pending = None;
+    let ix = obligation.node;
+    let (node, _) = turn.send_at(ix)?;
+    turn.step_is(&node.step, StepStatus::Compensated);
+    note_finished(turn, &node.step, "confirmed", None);
+    close_incident(turn, &node.step);
+    match turn.instance.status {
+        Status::Compensating => next(turn),
+        // The window for late replies begins anew.
+        status if status.is_final() => {
+            turn.instance.finished_ms = Some(turn.now);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(), Halt> {
+    let obligation = &mut turn.instance.obligations[at];
+    obligation.state = ObligationState::Refused;
+    obligation.pending = None;
+    let ix = obligation.node;
+    let (node, _) = turn.send_at(ix)?;
+    let cause = reply.reason.as_deref().or(reply.code.as_deref());
+    note_finished(turn, &node.step, "refused", cause);
+    let detail = format!(
+        "step {}: compensation refused{}",
+        node.step,
+        cause.map_or_else(String::new, |cause| format!(": {cause}"))
+    );
+    parked::park(
+        turn,
+        IncidentKind::CompensationRefused,
+        Some(&node.step),
+        detail,
+    );
+    Ok(())
+}
+
+fn failed(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<Applied, Halt> {
+    let pending = turn.instance.obligations[at].pending.as_ref();
+    if pending.is_none_or(|pending| attempt::repeated(pending, reply)) {
+        return Ok(Applied::Ignored(Reason::Duplicate));
+    }
+    missed(turn, at, reply.reason.as_deref().unwrap_or("failed"))?;
+    Ok(Applied::Changed)
+}
+
+/// An attempt without a confirmation: the same command goes out again after a back-off, for ever.
+fn missed(turn: &mut Turn<'_>, at: usize, cause: &str) -> Result<(), Halt> {
+    let obligation = turn.instance.obligations[at].clone();
+    let (node, send) = turn.send_at(obligation.node)?;
+    let retry = Back::of(node, send)?.retry;
+    let id = CommandId::forward(&turn.instance.id, &node.step, obligation.execution)
+        .compensated_by(obligation.compensation);
+    let now = turn.now;
+    let Some(pending) = turn.instance.obligations[at].pending.as_mut() else {
+        return Ok(());
+    };
+    pending.due_ms = now.saturating_add(ladder::backoff_ms(retry, &id, pending));
+    pending.backoff = true;
+    let attempts = pending.attempt;
+    note_finished(turn, &node.step, "failed", Some(cause));
+    if attempts >= FAILURES_BEFORE_INCIDENT && turn.instance.incident.is_none() {
+        open_incident(turn, &node.step, attempts, cause);
+    }
+    Ok(())
+}
+
+/// Says aloud that a compensation keeps failing; the instance goes on trying.
+fn open_incident(turn: &mut Turn<'_>, step: &str, attempts: u32, cause: &str) {
+    let kind = IncidentKind::CompensationFailing;
+    let detail = format!("step {step}: compensation failed {attempts} times: {cause}");
+    turn.instance.incident = Some(Incident {
+        kind,
+        from: turn.instance.status,
+        step: Some(step.to_owned()),
+        detail: detail.clone(),
+        since_ms: turn.now,
+    });
+    turn.note(Note::IncidentOpened { kind, detail });
+}
+
+fn close_incident(turn: &mut Turn<'_>, step: &str) {
+    let failing = turn.instance.incident.as_ref().is_some_and(|incident| {
+        incident.kind == IncidentKind::CompensationFailing && incident.step.as_deref() == Some(step)
+    });
+    if failing {
+        turn.instance.incident = None;
+        turn.note(Note::Resumed);
+    }
+}
+
+fn note_finished(turn: &mut Turn<'_>, step: &str, outcome: &str, cause: Option<&str>) {
+    let note = Note::CompensationFinished {
+        step: step.to_owned(),
+        outcome: outcome.to_owned(),
+    };
+    turn.note_with(note, cause);
+}

@@ -1,0 +1,87 @@
+//! Finishing: completed or compensated, the tombstone, and its end.
+//!
+//! A finished instance stays for `retain`: the window for late replies and duplicate triggers. It keeps only what they need.
+//!
+//! Absent on purpose: obligations that are still open. They keep an instance beyond `retain`, and `compensated` is not said before
+//! every one is closed.
+
+use crate::effect::{Effect, Note};
+use crate::instance::{Instance, ObligationState, Status, Wake};
+use crate::ir::Publish;
+
+use super::turn::{Halt, Turn};
+use super::{Applied, Reason, run};
+
+/// Finishes the instance if nothing is left to do in its direction.
+pub(super) fn conclude(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    let definition = turn.definition;
+    let finally = &definition.finally;
+    match turn.instance.status {
+        Status::Running if arrived(turn.instance) => {
+            finish(turn, Status::Completed, &finally.completed)
+        }
+        Status::Compensating if turn.instance.open_obligations().is_empty() => {
+            finish(turn, Status::Compensated, &finally.compensated)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Is the retention of a finished instance over? Then the caller removes it.
+pub(super) fn expire(turn: &mut Turn<'_>, arm: u64) -> Applied {
+    let instance = &*turn.instance;
+    match instance.wake {
+        Wake::Expire(_) if arm != instance.arm => Applied::Ignored(Reason::StaleTimer),
+        Wake::Expire(at) if turn.now < at => Applied::Ignored(Reason::EarlyTimer),
+        Wake::Expire(_) if instance.open_obligations().is_empty() => {
+            turn.effects.push(Effect::Note(Note::Expired));
+            Applied::Changed
+        }
+        _ => Applied::Ignored(Reason::StaleTimer),
+    }
+}
+
+/// No token is left, and no compensation of a step that was given up is under way.
+fn arrived(instance: &Instance) -> bool {
+    instance.begun() && instance.tokens.is_empty() && instance.open_obligations().is_empty()
+}
+
+fn finish(turn: &mut Turn<'_>, status: Status, last: &[Publish]) -> Result<(), Halt> {
+    // After a late success an instance finishes once more; what was said at the first end is not said again.
+    if turn.instance.finished_ms.is_none() {
+        publish_all(turn, status, last)?;
+        turn.note(Note::Finished { status });
+    } else {
+        turn.moment(format!("{} again", status.word()));
+    }
+    turn.instance.status = status;
+    turn.instance.finished_ms = Some(turn.now);
+    turn.instance.cancel = None;
+    entomb(turn.instance);
+    Ok(())
+}
+
+fn publish_all(turn: &mut Turn<'_>, status: Status, events: &[Publish]) -> Result<(), Halt> {
+    for (index, event) in events.iter().enumerate() {
+        let name = format!("finally.{}{}", status.word(), ordinal(index));
+        run::publish(turn, &name, event)?;
+    }
+    Ok(())
+}
+
+/// Suffix of the id of the `index`-th event of a list: nothing for the first.
+pub(super) fn ordinal(index: usize) -> String {
+    match index {
+        0 => String::new(),
+        more => format!(".{}", more + 1),
+    }
+}
+
+/// Drops what no late input needs: bodies of compensations stand in the obligations, and only unknown ones can be needed again.
+fn entomb(instance: &mut Instance) {
+    instance.data.clear();
+    instance.tokens.clear();
+    instance.obligations.retain(|o| {
+        o.unknown || !matches!(o.state, ObligationState::Open | ObligationState::Confirmed)
+    });
+}

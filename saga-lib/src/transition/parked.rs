@@ -1,0 +1,224 @@
+//! Parking: an instance that waits for an operator, the queue it keeps meanwhile, and going on.
+//!
+//! A transition that cannot be made is undone and its input stands at the head of the queue, so going on means applying it again.
+//! Signals and timers have no place in the middle of the queue: signals act at once, due times are evaluated when the instance goes on.
+//!
+//! Absent on purpose: which incident needs what to be resolved (see [`super::signal`]).
+
+use crate::effect::{Effect, Note};
+use crate::input::{Input, Kind, Reply};
+use crate::instance::{Incident, IncidentKind, ObligationState, Status};
+
+use super::answer::{self, Place, Verdict};
+use super::turn::{Halt, Turn};
+use super::{Applied, Reason, attempt, compensate, finish, outcome, run, signal, start};
+
+/// Inputs that a parked instance keeps.
+pub const QUEUE_MAX: usize = 100;
+/// Bytes of JSON that it keeps, beside the input that parked it.
+pub const QUEUE_BYTES_MAX: usize = 64 * 1024;
+
+/// Begins the part of an incident's detail that tells of a retry in vain.
+const RETRY_FAILED: &str = " (retry failed: ";
+
+/// Parks the instance. What it awaits stays as it is; its timer does not.
+pub(super) fn park(turn: &mut Turn<'_>, kind: IncidentKind, step: Option<&str>, detail: String) {
+    let from = turn.instance.direction();
+    let detail = match publish_parked(turn) {
+        Ok(()) => detail,
+        Err(halt) => format!("{detail} (finally.parked left out: {})", halt.detail),
+    };
+    turn.instance.status = Status::Parked;
+    turn.instance.incident = Some(Incident {
+        kind,
+        from,
+        step: step.map(str::to_owned),
+        detail: detail.clone(),
+        since_ms: turn.now,
+    });
+    turn.note(Note::Parked { kind, detail });
+}
+
+/// Parks an instance whose transition was undone, with the input at the head of its queue.
+pub(super) fn hold(turn: &mut Turn<'_>, input: &Input, halt: Halt) {
+    if turn.instance.status == Status::Parked {
+        return retry_failed(turn, input, &halt);
+    }
+    if let Some(input) = queueable(turn, input) {
+        turn.instance.queue.insert(0, input);
+    }
+    park(turn, halt.kind, halt.step.as_deref(), halt.detail);
+}
+
+/// Applies a reply to a parked instance, if it resolves the incident; else it is kept.
+pub(super) fn reply(turn: &mut Turn<'_>, input: &Input, reply: &Reply) -> Result<Applied, Halt> {
+    match answer::place(turn.definition, turn.instance, reply) {
+        Place::Token(at) if awaits_answer(turn) => {
+            if verdict(turn, at, reply)? == Verdict::Technical {
+                return Ok(answer::given_up(turn, &reply.command.path));
+            }
+            resume(turn);
+            outcome::answered(turn, at, reply)?;
+        }
+        Place::Back(at) if confirms(turn, at, reply) => {
+            resume(turn);
+            compensate::answered(turn, at, reply)?;
+        }
+        Place::Unknown => return Ok(answer::orphan(turn, reply)),
+        Place::Answered => return Ok(Applied::Ignored(Reason::Duplicate)),
+        Place::GivenUp => return Ok(answer::given_up(turn, &reply.command.path)),
+        Place::Forward(at) if !turn.instance.obligations[at].unknown => {
+            return Ok(Applied::Ignored(Reason::Duplicate));
+        }
+        _ => return Ok(enqueue(turn, input)),
+    }
+    finish::conclude(turn)?;
+    go_on(turn)?;
+    Ok(Applied::Changed)
+}
+
+/// Keeps an input for later.
+pub(super) fn enqueue(turn: &mut Turn<'_>, input: &Input) -> Applied {
+    let caused = usize::from(head_is_cause(turn));
+    let kept: usize = turn.instance.queue.iter().skip(caused).map(bytes).sum();
+    if turn.instance.queue.len() >= QUEUE_MAX || kept + bytes(input) > QUEUE_BYTES_MAX {
+        turn.effects.push(Effect::DeadLetter {
+            class: "queue_full".to_owned(),
+            message: format!("{} is parked and its queue is full", turn.instance.id),
+        });
+        return Applied::Ignored(Reason::QueueFull);
+    }
+    turn.instance.queue.push(input.clone());
+    turn.note(Note::Queued);
+    Applied::Changed
+}
+
+/// Closes the incident and returns to the status before it.
+pub(super) fn resume(turn: &mut Turn<'_>) {
+    let Some(incident) = turn.instance.incident.take() else {
+        return;
+    };
+    turn.instance.status = incident.from;
+    if incident.from == Status::Running {
+        turn.instance.error = None;
+    }
+    turn.note(Note::Resumed);
+}
+
+/// Applies what was kept, in order, then what came due meanwhile, once. Stops where the instance parks again.
+pub(super) fn go_on(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    while turn.instance.status != Status::Parked && !turn.instance.queue.is_empty() {
+        let input = turn.instance.queue.remove(0);
+        let (before, effects) = (turn.instance.clone(), turn.effects.len());
+        if let Err(halt) = replay(turn, &input) {
+            *turn.instance = before;
+            turn.effects.truncate(effects);
+            hold(turn, &input, halt);
+        }
+    }
+    if turn.instance.status != Status::Parked {
+        attempt::rungs(turn)?;
+        finish::conclude(turn)?;
+    }
+    Ok(())
+}
+
+/// Does the head of the queue hold the input whose transition was undone?
+pub(super) fn head_is_cause(turn: &Turn<'_>) -> bool {
+    turn.instance
+        .incident
+        .as_ref()
+        .is_some_and(|incident| incident.kind.undone())
+}
+
+fn replay(turn: &mut Turn<'_>, input: &Input) -> Result<(), Halt> {
+    let mark = turn.effects.len();
+    let applied = match &input.kind {
+        Kind::Event(event) if !turn.instance.begun() => start::begin(turn, event)?,
+        Kind::Reply(reply) => answer::apply(turn, reply)?,
+        Kind::Signal(signal) => signal::act(turn, &signal.act)?,
+        Kind::Event(_) | Kind::TimerFired { .. } | Kind::Expire { .. } => Applied::Changed,
+    };
+    if applied != Applied::Changed {
+        // Such effects are about the record being read, and that is another one.
+        turn.effects.truncate(mark);
+    }
+    finish::conclude(turn)
+}
+
+/// An instance that is parked already keeps its first incident; what was tried is told there.
+fn retry_failed(turn: &mut Turn<'_>, input: &Input, halt: &Halt) {
+    match &input.kind {
+        Kind::Signal(signal) => signal::remember(turn, &signal.id),
+        Kind::Reply(_) => {
+            enqueue(turn, input);
+        }
+        _ => {}
+    }
+    if let Some(incident) = turn.instance.incident.as_mut() {
+        let first = incident.detail.split(RETRY_FAILED).next().unwrap_or("");
+        incident.detail = format!("{first}{RETRY_FAILED}{})", halt.detail);
+    }
+    turn.note(Note::Parked {
+        kind: halt.kind,
+        detail: halt.detail.clone(),
+    });
+}
+
+/// The input as it is kept. A signal counts as taken: it is applied again, at whatever revision the instance has then.
+fn queueable(turn: &mut Turn<'_>, input: &Input) -> Option<Input> {
+    match &input.kind {
+        Kind::TimerFired { .. } | Kind::Expire { .. } => None,
+        Kind::Event(_) if turn.instance.begun() => None,
+        Kind::Signal(signal) => {
+            signal::remember(turn, &signal.id);
+            Some(input.clone())
+        }
+        Kind::Event(_) | Kind::Reply(_) => Some(input.clone()),
+    }
+}
+
+fn awaits_answer(turn: &Turn<'_>) -> bool {
+    turn.instance.incident.as_ref().is_some_and(|incident| {
+        matches!(
+            incident.kind,
+            IncidentKind::UnknownPivot | IncidentKind::RetriesExhausted | IncidentKind::Declared
+        )
+    })
+}
+
+fn verdict(turn: &Turn<'_>, at: usize, reply: &Reply) -> Result<Verdict, Halt> {
+    let (_, send) = turn.send_at(turn.instance.tokens[at].node)?;
+    Ok(answer::verdict(send, &reply.outcome))
+}
+
+/// Does this reply confirm the compensation whose refusal parked the instance?
+fn confirms(turn: &Turn<'_>, at: usize, reply: &Reply) -> bool {
+    let parked_here = turn
+        .instance
+        .incident
+        .as_ref()
+        .is_some_and(|incident| incident.kind == IncidentKind::CompensationRefused);
+    parked_here
+        && turn.instance.obligations[at].state == ObligationState::Refused
+        && reply.outcome == "ok"
+}
+
+fn publish_parked(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    let definition = turn.definition;
+    let mark = turn.effects.len();
+    let revision = turn.instance.revision + 1;
+    for (index, event) in definition.finally.parked.iter().enumerate() {
+        // The revision makes the ids of two incidents of one instance differ.
+        let name = format!("finally.parked{}@{revision}", finish::ordinal(index));
+        if let Err(halt) = run::publish(turn, &name, event) {
+            turn.effects.truncate(mark);
+            return Err(halt);
+        }
+    }
+    Ok(())
+}
+
+fn bytes(input: &Input) -> usize {
+    serde_json::to_string(input).map_or(QUEUE_BYTES_MAX, |text| text.len())
+}

@@ -1,0 +1,186 @@
+//! Signals: what an operator asks of one instance.
+//!
+//! A signal is applied once (by its id) or rejected with a reason; a rejected one changes nothing and may be sent again.
+//!
+//! Absent on purpose: permission (the admin API's business) and ending without compensation (a later release).
+
+use crate::input::{Act, Event, Kind, Signal};
+use crate::instance::{Incident, IncidentKind, ObligationState, Status};
+
+use super::turn::{Halt, Turn};
+use super::{Applied, Reason, attempt, command, compensate, finish, outcome, parked};
+
+/// Ids of applied signals that are remembered.
+pub(super) const SIGNALS_MAX: usize = 16;
+
+/// Applies a signal.
+pub(super) fn apply(turn: &mut Turn<'_>, signal: &Signal) -> Result<Applied, Halt> {
+    if turn.instance.signals.contains(&signal.id) {
+        return Ok(Applied::Ignored(Reason::Duplicate));
+    }
+    let revision = turn.instance.revision;
+    if let Some(expected) = signal.if_revision.filter(|expected| *expected != revision) {
+        return rejected(&format!("the revision is {revision}, not {expected}"));
+    }
+    let applied = act(turn, &signal.act)?;
+    if applied == Applied::Changed {
+        remember(turn, &signal.id);
+    }
+    Ok(applied)
+}
+
+/// Does what the signal asks for.
+pub(super) fn act(turn: &mut Turn<'_>, act: &Act) -> Result<Applied, Halt> {
+    match act {
+        Act::Cancel { reason } => cancel(turn, reason.as_deref().unwrap_or("")),
+        Act::Retry => retry(turn),
+    }
+}
+
+/// Remembers that this signal was applied.
+pub(super) fn remember(turn: &mut Turn<'_>, id: &str) {
+    let signals = &mut turn.instance.signals;
+    signals.push(id.to_owned());
+    let surplus = signals.len().saturating_sub(SIGNALS_MAX);
+    signals.drain(..surplus);
+}
+
+fn rejected(why: &str) -> Result<Applied, Halt> {
+    Ok(Applied::Rejected(why.to_owned()))
+}
+
+fn cancel(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
+    let direction = turn.instance.direction();
+    if direction == Status::Compensating {
+        return rejected("it is compensating already");
+    }
+    if direction.is_final() {
+        return rejected(&format!("it is {}", direction.word()));
+    }
+    if turn.instance.past_pivot {
+        return rejected("it is past the pivot and only goes forward");
+    }
+    if turn.instance.cancel.is_some() {
+        return Ok(Applied::Ignored(Reason::Duplicate));
+    }
+    turn.instance.cancel = Some(reason.to_owned());
+    turn.moment("cancel recorded".to_owned());
+    match turn.instance.incident.clone() {
+        Some(incident) if turn.instance.status == Status::Parked => {
+            cancel_parked(turn, &incident)?;
+        }
+        _ => cancel_running(turn)?,
+    }
+    Ok(Applied::Changed)
+}
+
+/// What is in flight is awaited, so that no compensation overtakes its own command.
+fn cancel_running(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    if !turn.instance.tokens.is_empty() {
+        return Ok(());
+    }
+    compensate::turn_back_cancelled(turn, "")?;
+    finish::conclude(turn)
+}
+
+fn cancel_parked(turn: &mut Turn<'_>, incident: &Incident) -> Result<(), Halt> {
+    if incident.kind == IncidentKind::UnknownPivot {
+        // Recorded: it takes effect if the pivot turns out to be refused.
+        return Ok(());
+    }
+    if !turn.instance.begun() {
+        return cancel_unbegun(turn);
+    }
+    parked::resume(turn);
+    if !incident.kind.undone() {
+        let step = incident.step.as_deref().unwrap_or("");
+        if !turn.instance.tokens.is_empty() {
+            outcome::abandon(turn, 0)?;
+        }
+        compensate::turn_back_cancelled(turn, step)?;
+    } else if turn.instance.tokens.is_empty() {
+        compensate::turn_back_cancelled(turn, "")?;
+    }
+    finish::conclude(turn)?;
+    parked::go_on(turn)
+}
+
+/// The trigger itself could not be applied: nothing was done, so there is nothing to compensate.
+fn cancel_unbegun(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    let queue = std::mem::take(&mut turn.instance.queue);
+    let trigger = queue.iter().find_map(|input| match &input.kind {
+        Kind::Event(event) => Some(event),
+        _ => None,
+    });
+    if let Some(Event { bind, payload, .. }) = trigger {
+        let data = &mut turn.instance.data;
+        data.insert(bind.clone(), payload.clone());
+    }
+    parked::resume(turn);
+    compensate::turn_back_cancelled(turn, "")?;
+    finish::conclude(turn)
+}
+
+fn retry(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
+    match (turn.instance.status, turn.instance.incident.clone()) {
+        (Status::Parked, Some(incident)) => retry_parked(turn, incident.kind),
+        (Status::Parked | Status::Suspended | Status::Terminated, _) => {
+            rejected(&format!("it is {}", turn.instance.status.word()))
+        }
+        _ => resend_pending(turn),
+    }
+}
+
+/// Sends again now what waits for its answer or its next attempt.
+fn resend_pending(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
+    if turn.instance.next_due_ms().is_none() {
+        return rejected(&format!(
+            "it is {} and no command is pending",
+            turn.instance.status.word()
+        ));
+    }
+    for at in 0..turn.instance.tokens.len() {
+        command::resend(turn, at)?;
+    }
+    for at in 0..turn.instance.obligations.len() {
+        command::resend_compensation(turn, at)?;
+    }
+    Ok(Applied::Changed)
+}
+
+fn retry_parked(turn: &mut Turn<'_>, kind: IncidentKind) -> Result<Applied, Halt> {
+    parked::resume(turn);
+    match kind {
+        IncidentKind::UnknownPivot | IncidentKind::RetriesExhausted | IncidentKind::Declared => {
+            retry_step(turn)?;
+        }
+        IncidentKind::CompensationRefused => retry_compensation(turn)?,
+        // The input that could not be applied stands at the head of the queue.
+        _ => {}
+    }
+    parked::go_on(turn)?;
+    Ok(Applied::Changed)
+}
+
+/// An unknown outcome keeps its command id and gets a fresh ladder; after a refusal a new execution begins.
+fn retry_step(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    let Some(token) = turn.instance.tokens.first().cloned() else {
+        return Ok(());
+    };
+    if token.pending.is_some() {
+        attempt::fresh_ladder(turn, 0)?;
+        return command::resend(turn, 0);
+    }
+    turn.instance.tokens.remove(0);
+    command::start(turn, token.node, token.execution + 1)
+}
+
+fn retry_compensation(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    let refused = |state| state == ObligationState::Refused;
+    let at = turn
+        .instance
+        .obligations
+        .iter()
+        .position(|o| refused(o.state));
+    at.map_or(Ok(()), |at| compensate::again(turn, at))
+}
