@@ -3,4 +3,6 @@
 //! Absent on purpose: decisions. A connector reports what happened; `saga_lib::lane` says what follows.
 
 pub mod log;
+pub mod memory;
+pub mod redis;
 pub mod store;
