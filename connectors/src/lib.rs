@@ -5,4 +5,5 @@
 pub mod log;
 pub mod memory;
 pub mod participant;
+pub mod redis;
 pub mod store;

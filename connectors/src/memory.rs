@@ -5,3 +5,4 @@
 //! Absent on purpose: files, networks and threads of its own.
 
 pub mod log;
+pub mod store;

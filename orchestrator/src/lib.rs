@@ -1,1 +1,9 @@
-//! Placeholder.
+//! The `skald` binary as a library: configuration, command line, metrics and health.
+//!
+//! Absent on purpose: decisions about instances and lanes (`saga_lib`), and any type of a Kafka or Redis client (`connectors`).
+
+pub mod config;
+pub mod http;
+pub mod metric;
+pub mod output;
+pub mod suggest;

@@ -1,0 +1,143 @@
+//! What the configuration means: every value present, checked, in its own type.
+//!
+//! Absent on purpose: the forms in which values are written (see [`super::typed`]).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use connectors::log;
+
+use super::value::Secret;
+
+/// The resolved configuration of one process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Prefix of topics and of store keys.
+    pub app: String,
+    /// Name of this process.
+    pub instance: String,
+    /// Number of lanes.
+    pub lanes: u32,
+    /// Engine threads.
+    pub workers: u32,
+    /// What this process does.
+    pub roles: Roles,
+    /// Definitions to deploy at start.
+    pub deploy: Option<PathBuf>,
+    /// The Kafka cluster.
+    pub kafka: Kafka,
+    /// The Redis server.
+    pub redis: Redis,
+    /// Time limits; the relation between them holds.
+    pub timeouts: log::Timeouts,
+    /// Bounds of one batch.
+    pub batch: log::Bounds,
+    /// Where metrics and health are served; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Topics.
+    pub topics: Topics,
+    /// Signatures.
+    pub inbox: Inbox,
+    /// Sizes.
+    pub limits: Limits,
+    /// Messages on stderr.
+    pub log: Log,
+}
+
+impl Settings {
+    /// `<app>.<role>.<instance>.<worker>`: the transactional id of a worker.
+    pub fn transactional_id(&self, role: &str, worker: u32) -> String {
+        format!("{}.{role}.{}.{worker}", self.app, self.instance)
+    }
+}
+
+/// The Kafka cluster.
+#[derive(Debug, Clone)]
+pub struct Kafka {
+    /// `host:port`, separated by commas.
+    pub brokers: String,
+    /// Further settings of the client.
+    pub settings: BTreeMap<String, Secret>,
+}
+
+/// The Redis server.
+#[derive(Debug, Clone)]
+pub struct Redis {
+    /// Address with credentials.
+    pub url: Secret,
+}
+
+impl Redis {
+    /// The address without credentials, for messages.
+    pub fn address(&self) -> String {
+        super::value::without_credentials(self.url.expose())
+    }
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// It owns lanes.
+    pub engine: bool,
+    /// It turns business events into inbox records.
+    pub ingress: bool,
+}
+
+/// Topics.
+#[derive(Debug, Clone, Copy)]
+pub struct Topics {
+    /// Create missing command topics.
+    pub create_missing: bool,
+    /// Replication factor; `None`: the broker's default.
+    pub replication: Option<u16>,
+}
+
+/// Signatures of inbox records.
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    /// Key ids and keys; the first signs, all verify.
+    pub secrets: Vec<(String, Secret)>,
+    /// Refuse what is not signed.
+    pub require_signature: bool,
+}
+
+/// What is too large.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Value of an incoming record.
+    pub record_bytes: usize,
+    /// Number of headers of an incoming record.
+    pub headers: usize,
+    /// Headers of an incoming record.
+    pub header_bytes: usize,
+    /// Stored document.
+    pub document_bytes: usize,
+    /// Anything produced.
+    pub output_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            record_bytes: 1 << 20,
+            headers: 64,
+            header_bytes: 16 << 10,
+            document_bytes: 256 << 10,
+            output_bytes: 1 << 20,
+        }
+    }
+}
+
+/// Messages on stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Lines for machines.
+    pub json: bool,
+    /// Levels.
+    pub filter: String,
+}
+
+/// Longest an idle worker may wait: recovery, timers and health need a turn at least once a second.
+pub const WAIT_MAX: Duration = Duration::from_secs(1);

@@ -1,0 +1,154 @@
+//! What somebody wrote: every key of `skald.toml`, all of them optional.
+//!
+//! Field docs are the reference for users. Names in environment variables are the same in capitals, joined by `_`:
+//! `timeouts.poll_interval` is `SKALD_TIMEOUTS_POLL_INTERVAL`.
+//!
+//! Absent on purpose: defaults and checks (see [`super::resolve`]).
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::value::{Dotted, Secret, Size, Span, Words};
+
+/// The root of `skald.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Typed {
+    /// Name of the installation: prefix of its topics and of its keys in Redis. Default `skald`.
+    pub app: Option<String>,
+    /// Name of this process, different for every process of an installation. Default: the host name.
+    pub instance: Option<String>,
+    /// Number of lanes, fixed at the first start for the life of the installation. Default 4.
+    pub lanes: Option<u32>,
+    /// Engine threads of this process. Default 1; more than lanes are of no use.
+    pub workers: Option<u32>,
+    /// What this process does: `engine`, `ingress`. Default: both.
+    pub roles: Option<Words>,
+    /// Directory with definitions to deploy at start.
+    pub deploy: Option<PathBuf>,
+    /// The Kafka cluster.
+    pub kafka: Kafka,
+    /// The Redis server.
+    pub redis: Redis,
+    /// Time limits.
+    pub timeouts: Timeouts,
+    /// Bounds of one batch.
+    pub batch: Batch,
+    /// Metrics and health.
+    pub http: Http,
+    /// Topics.
+    pub topics: Topics,
+    /// Signatures of inbox records.
+    pub inbox: Inbox,
+    /// What is too large.
+    pub limits: Limits,
+    /// Messages on stderr.
+    pub log: Log,
+}
+
+/// `[kafka]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kafka {
+    /// Addresses, `host:port`, as a list or separated by commas. Default `127.0.0.1:9092`.
+    pub brokers: Option<Words>,
+    /// Further settings of the client by librdkafka's names, such as `security.protocol` and `sasl.password`.
+    pub settings: Dotted,
+}
+
+/// `[redis]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Redis {
+    /// Address, `redis://[user:password@]host:port[/db]`. Default `redis://127.0.0.1:6379`.
+    pub url: Option<Secret>,
+}
+
+/// `[timeouts]`: `transaction` < `session` < `poll_interval`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// A transaction that is open longer is aborted by the broker. Default `5s`.
+    pub transaction: Option<Span>,
+    /// A process that is silent longer loses its lanes; the broker's `group.min.session.timeout.ms` is the floor. Default `10s`.
+    pub session: Option<Span>,
+    /// A worker that does not poll for longer loses its lanes. Default `60s`.
+    pub poll_interval: Option<Span>,
+}
+
+/// `[batch]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Batch {
+    /// Records at most. Default 1000.
+    pub records: Option<usize>,
+    /// Bytes of keys and values at most; the first record is always taken. Default `4MiB`.
+    pub bytes: Option<Size>,
+    /// How long an idle worker waits for a first record before it looks at its timers. Default `100ms`, at most `1s`.
+    pub wait: Option<Span>,
+}
+
+/// `[http]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Where `/metrics`, `/livez`, `/readyz` and `/version` are served, or `off`. Default `127.0.0.1:9464`.
+    pub listen: Option<String>,
+}
+
+/// `[topics]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Topics {
+    /// Create the command topics that definitions name and the cluster lacks. Default `false`: they are only checked.
+    pub create_missing: Option<bool>,
+    /// Replication factor of topics that Skald creates. Default: the broker's.
+    pub replication: Option<u16>,
+}
+
+/// `[inbox]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inbox {
+    /// Keys for signatures: the first signs, all verify. In the environment: `SKALD_INBOX_SECRETS=id=secret,id=secret`.
+    pub secrets: Vec<InboxSecret>,
+    /// Refuse inbox records (other than replies) without a valid signature. Default `false`. Set it after all processes have secrets.
+    pub require_signature: Option<bool>,
+}
+
+/// One of `[[inbox.secrets]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InboxSecret {
+    /// Name of the key, written into every signature.
+    pub id: String,
+    /// The key itself, at least 16 bytes.
+    pub secret: Secret,
+}
+
+/// `[limits]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Value of an incoming record at most. Default `1MiB`.
+    pub record_bytes: Option<Size>,
+    /// Headers of an incoming record at most. Default 64.
+    pub headers: Option<usize>,
+    /// Names and values of the headers of an incoming record at most. Default `16KiB`.
+    pub header_bytes: Option<Size>,
+    /// Stored document of one instance at most. Default `256KiB`.
+    pub document_bytes: Option<Size>,
+    /// Command, event or dead letter at most. Default `1MiB`.
+    pub output_bytes: Option<Size>,
+}
+
+/// `[log]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `text` or `json`. Default `text`.
+    pub format: Option<String>,
+    /// Levels, as in `info` or `info,orchestrator::engine=debug`. Default `info`.
+    pub filter: Option<String>,
+}

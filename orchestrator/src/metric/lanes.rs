@@ -1,0 +1,65 @@
+//! Lanes: their states, recoveries and timers.
+//!
+//! Absent on purpose: positions. They belong into logs and `/readyz`.
+
+use prometheus::{Histogram, IntCounter, IntGaugeVec};
+
+use super::Error;
+use super::gauge::LaneSum;
+use super::label::{Family, Label, LaneState, RecoveryCause};
+use super::register::{Register, SECONDS};
+
+/// Metrics of the owned lanes.
+pub struct Lanes {
+    /// `skald_lane_recoveries_total{cause}`.
+    pub recoveries: Family<RecoveryCause, IntCounter>,
+    /// `skald_timers_pending`: timer entries of the owned lanes.
+    pub timers_pending: LaneSum,
+    /// `skald_timer_lateness_seconds`: due time to record time.
+    pub timer_lateness: Histogram,
+    state: IntGaugeVec,
+}
+
+impl Lanes {
+    pub(super) fn new(r: &Register<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            recoveries: Family::bind(&r.counters(
+                "skald_lane_recoveries_total",
+                "Recoveries of lanes by what caused them.",
+                &["cause"],
+            )?),
+            timers_pending: LaneSum::new(
+                r.gauge("skald_timers_pending", "Timer entries of the owned lanes.")?,
+            ),
+            timer_lateness: r.histogram(
+                "skald_timer_lateness_seconds",
+                "Due time of a timer to the time of its record.",
+                SECONDS,
+            )?,
+            state: r.gauges(
+                "skald_lane_state",
+                "1 for the state an owned lane is in.",
+                &["lane", "state"],
+            )?,
+        })
+    }
+
+    /// The state an owned lane is in.
+    pub fn set_state(&self, lane: u32, state: LaneState) {
+        let number = lane.to_string();
+        for &other in LaneState::ALL {
+            let gauge = self.state.with_label_values(&[&number, other.word()]);
+            gauge.set(i64::from(other == state));
+        }
+    }
+
+    /// The lane is no longer ours.
+    pub fn forget(&self, lane: u32) {
+        let number = lane.to_string();
+        for state in LaneState::ALL {
+            // An error only says that the series was never shown.
+            let _ = self.state.remove_label_values(&[&number, state.word()]);
+        }
+        self.timers_pending.forget(lane);
+    }
+}
