@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Harness of the tests that need more than one crate.
+
+pub mod harness;
