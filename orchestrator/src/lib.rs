@@ -3,7 +3,15 @@
 //! Absent on purpose: decisions about instances and lanes (`saga_lib`), and any type of a Kafka or Redis client (`connectors`).
 
 pub mod config;
+pub mod crash;
+pub mod engine;
 pub mod http;
+pub mod ingress;
+pub mod lease;
 pub mod metric;
+pub mod observe;
 pub mod output;
+pub mod registry;
+pub mod stats;
 pub mod suggest;
+pub mod worker;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use saga_lib::instance::{Instance, Status};
 
-/// Counters by name: `<definition>/<status>` (stored now), `<definition>/+started`, `<definition>/+<final status>` (ever).
+/// Counters by name: `<name>@<version>/<status>` (stored now), `.../+started`, `.../+<final status>` (ever).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters(pub BTreeMap<String, i64>);
 
@@ -16,7 +16,7 @@ impl Counters {
     /// An instance changed from one state to another (or came, or went).
     pub fn moved(&mut self, before: Option<&Instance>, after: Option<&Instance>) {
         let (from, to) = (before.map(|i| i.status), after.map(|i| i.status));
-        let Some(definition) = after.or(before).map(|i| i.id.definition().to_owned()) else { return };
+        let Some(definition) = after.or(before).map(|i| versioned(&i.definition)) else { return };
         if from != to {
             self.add_status(&definition, from, -1);
             self.add_status(&definition, to, 1);
@@ -41,4 +41,9 @@ impl Counters {
         let value = self.0.entry(name).or_default();
         *value += by;
     }
+}
+
+/// `name@version` of `name@version#hash`.
+fn versioned(reference: &str) -> String {
+    reference.split('#').next().unwrap_or_default().to_owned()
 }

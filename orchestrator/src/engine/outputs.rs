@@ -2,13 +2,14 @@
 //!
 //! Absent on purpose: rights and outages, which show only when a record is written.
 
-use saga_lib::effect::Effect;
+use saga_lib::effect::{Effect, Note};
 use saga_lib::id::SagaId;
 use saga_lib::input::Input;
 use schemas::command;
+use schemas::history::{Fact, InputSummary, SentCommand, Verdict};
 use schemas::record::Outgoing;
 
-use super::plan::Context;
+use super::plan::{Context, Done};
 use super::topics::{TopicState, Topics};
 use crate::worker::role::OutputClass;
 
@@ -65,5 +66,31 @@ pub fn check(topics: &Topics, record: &Outgoing) -> Check {
             record.topic
         )),
         Some(TopicState::Takes(_)) => Check::Good,
+    }
+}
+
+/// The fact of one input.
+pub fn fact(done: &Done<'_>, effects: &[Effect], lane: u32, index: u32) -> Fact {
+    let (applied, reason) = Verdict::of(&done.applied);
+    let commands = effects.iter().filter_map(|e| if let Effect::Command(c) = e { Some(SentCommand::from(c)) } else { None });
+    let notes = effects.iter().filter_map(|e| if let Effect::Note(n) = e { Some(Note::clone(n)) } else { None });
+    let status = |i: &saga_lib::instance::Instance| i.status;
+    let revision = |i: &saga_lib::instance::Instance| i.revision;
+    Fact {
+        saga: done.saga.clone(),
+        definition: (!done.reference.is_empty()).then(|| done.reference.to_owned()),
+        input: InputSummary::of(&done.input.id, &done.input.kind),
+        applied,
+        reason,
+        status_before: done.before.as_ref().map(status),
+        status_after: done.now.as_ref().map(status),
+        revision_before: done.before.as_ref().map(revision),
+        revision_after: done.now.as_ref().map(revision),
+        commands: commands.collect(),
+        notes: notes.collect(),
+        lane,
+        offset: done.record.offset,
+        index,
+        time_ms: done.record.timestamp_ms,
     }
 }

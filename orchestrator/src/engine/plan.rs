@@ -16,10 +16,9 @@ use saga_lib::input::{Input, Kind};
 use saga_lib::instance::{IncidentKind, Instance};
 use saga_lib::ir::Definition;
 use saga_lib::transition::{self, Applied, Reason};
-use schemas::history::Fact;
 use schemas::inbox::{self, Inbox};
 use schemas::record::Received;
-use schemas::{dead_letter, journal, lane, orphan, signature, state};
+use schemas::{dead_letter, history, journal, lane, orphan, signature, state};
 
 use super::counters::Counters;
 use super::instances::Instances;
@@ -127,6 +126,8 @@ struct Planner<'a> {
     out: Outcome,
     /// Offset of the last input that changed an instance.
     changed_by: BTreeMap<String, i64>,
+    /// Facts written per record.
+    facts: BTreeMap<i64, u32>,
     buffer: Vec<Effect>,
 }
 
@@ -143,7 +144,7 @@ pub fn plan(
 ) -> Result<Outcome, Problem> {
     let out = Outcome { counters: counters.clone(), ..Outcome::default() };
     let instances = Instances::new(loaded);
-    let mut planner = Planner { cx, instances, verdicts, out, changed_by: BTreeMap::new(), buffer: Vec::new() };
+    let mut planner = Planner { cx, instances, verdicts, out, changed_by: BTreeMap::new(), facts: BTreeMap::new(), buffer: Vec::new() };
     for entry in entries {
         planner.entry(entry)?;
     }
@@ -299,7 +300,7 @@ impl Planner<'_> {
             }
         }
         if let Applied::Ignored(reason) = &done.applied {
-            self.out.stats.skip(outputs::reason_word(*reason));
+            self.out.stats.skip(history::reason_word(*reason));
         }
         Ok(())
     }
@@ -322,9 +323,10 @@ impl Planner<'_> {
 
     /// One fact per input.
     fn fact(&mut self, done: &Done<'_>, effects: &[Effect]) {
-        let fact = Fact::new(done.saga, done.reference, done.input, &done.applied, done.before.as_ref(), done.now.as_ref(), effects)
-            .at(self.cx.lane, done.record.offset);
-        let record = schemas::history::encode(self.cx.names, self.cx.lane, &fact);
+        let index = self.facts.entry(done.record.offset).or_default();
+        let fact = outputs::fact(done, effects, self.cx.lane, *index);
+        *index += 1;
+        let record = history::encode(self.cx.names, self.cx.lane, &fact);
         self.out.plan.outputs.push(Output { record, input: done.record.offset, class: OutputClass::History });
     }
 
@@ -384,14 +386,14 @@ impl Planner<'_> {
 }
 
 /// What became of one input.
-struct Done<'a> {
-    record: &'a Received,
-    saga: &'a SagaId,
-    reference: &'a str,
-    input: &'a Input,
-    before: Option<Instance>,
-    now: Option<Instance>,
-    applied: Applied,
+pub(super) struct Done<'a> {
+    pub(super) record: &'a Received,
+    pub(super) saga: &'a SagaId,
+    pub(super) reference: &'a str,
+    pub(super) input: &'a Input,
+    pub(super) before: Option<Instance>,
+    pub(super) now: Option<Instance>,
+    pub(super) applied: Applied,
 }
 
 /// A new instance keeps the version it began with, and the trace it came from.
@@ -418,9 +420,4 @@ fn kind_word(inbox: &Inbox) -> &'static str {
         Inbox::Signal { .. } => "signal",
         Inbox::Expire { .. } => "expire",
     }
-}
-
-/// Is this note the end of an instance?
-pub fn finished(note: &Note) -> bool {
-    matches!(note, Note::Finished { .. })
 }

@@ -20,6 +20,7 @@ use super::topics::Topics;
 use super::{journal, plan::Outcome};
 use crate::crash;
 use crate::lease::Lease;
+use crate::metric::label::StoreOp;
 use crate::observe::Observer;
 use crate::registry::Registry;
 use crate::worker::role::{FORWARD_TOKEN, LanePlan, Role};
@@ -155,7 +156,7 @@ impl<S: Store> Engine<S> {
             questions.push(Load { lane: *lane, ids });
         }
         let result = self.setup.store.round(&writes, &questions);
-        self.setup.observer.store_round_trip("load", begun.elapsed());
+        self.setup.observer.store_round_trip(StoreOp::Load, begun.elapsed());
         match result {
             Err(error) => Event::Rounded(Err(self.store_trouble(&error))),
             Ok((answers, loaded)) => Event::Rounded(Ok(self.rounded(commits, &answers, questions, loaded))),
@@ -376,7 +377,7 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
         for lane in lanes {
             let inbox = self.setup.names.inbox();
             if let Some(outcome) = self.lane_data(*lane).committed() {
-                self.setup.observer.committed(*lane, &inbox, &outcome.plan, &outcome.stats, &outcome.counters.0, wall_ms());
+                self.setup.observer.committed(*lane, &inbox, &outcome.plan, &outcome.stats, &outcome.counters.0);
             }
         }
     }
@@ -388,7 +389,7 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
         if self.ticked.elapsed() >= TICK {
             self.ticked = Instant::now();
             self.tick(log, machine);
-            self.setup.observer.lanes("engine", &machine.states());
+            self.setup.observer.lanes(machine.states());
         }
         if self.refreshed.elapsed() >= Duration::from_secs(1) {
             self.refreshed = Instant::now();
@@ -414,9 +415,5 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
         if delivery.token != FORWARD_TOKEN {
             self.timers.delivered(delivery.token, delivery.result.is_ok());
         }
-    }
-
-    fn told(&mut self, effect: &Effect) {
-        self.setup.observer.told("engine", effect);
     }
 }

@@ -18,7 +18,6 @@ use crate::lease::Lease;
 use crate::observe::Observer;
 use crate::registry::Registry;
 use crate::worker::role::{LanePlan, Output, OutputClass, Role};
-use crate::worker::wall_ms;
 
 /// Largest inbox record: the topic's `max.message.bytes`.
 const INBOX_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -236,7 +235,7 @@ impl<L: Log> Role<L> for Ingress {
             source.entries.retain(|record| record.offset >= outcome.end);
             source.taken = 0;
             source.in_a_row = outcome.in_a_row;
-            self.setup.observer.ingested(&topic, &outcome.plan, &outcome.stats, wall_ms());
+            self.setup.observer.ingested(&topic, &outcome.plan, &outcome.stats);
         }
     }
 
@@ -244,7 +243,7 @@ impl<L: Log> Role<L> for Ingress {
         if self.refreshed.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
             self.refreshed = Some(Instant::now());
             self.refresh(log);
-            self.setup.observer.lanes("ingress", &machine.states());
+            self.setup.observer.lanes(machine.states());
         }
     }
 
@@ -263,8 +262,4 @@ impl<L: Log> Role<L> for Ingress {
     }
 
     fn delivered(&mut self, _delivery: &Delivery) {}
-
-    fn told(&mut self, effect: &Effect) {
-        self.setup.observer.told("ingress", effect);
-    }
 }

@@ -110,7 +110,4 @@ pub trait Role<L: Log> {
 
     /// A plain record was written or not.
     fn delivered(&mut self, delivery: &Delivery);
-
-    /// Told by the machine, for metrics and logs.
-    fn told(&mut self, effect: &Effect);
 }

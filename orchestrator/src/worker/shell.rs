@@ -10,7 +10,8 @@ use schemas::record::Received;
 
 use super::role::{OutputClass, Role};
 use crate::crash;
-use crate::metric::Metrics;
+use crate::metric::label::{Stage, TransactionPhase};
+use crate::observe::Observer;
 
 /// Longest wait for a stable committed offset within one recovery step.
 const OFFSET_WAIT: Duration = Duration::from_millis(100);
@@ -21,7 +22,7 @@ pub struct Shell<L: Log, R: Role<L>> {
     pub log: L,
     /// Engine or ingress.
     pub role: R,
-    metrics: Metrics,
+    observer: Observer,
     bounds: Bounds,
     own_id: String,
     flush_wait: Duration,
@@ -39,13 +40,12 @@ struct Tag {
 
 impl<L: Log, R: Role<L>> Shell<L, R> {
     /// A shell over an open log.
-    pub fn new(log: L, role: R, metrics: Metrics, bounds: Bounds, own_id: String, flush_wait: Duration) -> Self {
-        Self { log, role, metrics, bounds, own_id, flush_wait, open: Vec::new(), last_error: None }
+    pub fn new(log: L, role: R, observer: Observer, bounds: Bounds, own_id: String, flush_wait: Duration) -> Self {
+        Self { log, role, observer, bounds, own_id, flush_wait, open: Vec::new(), last_error: None }
     }
 
     /// Effects that are not answered.
     pub(super) fn told(&mut self, effect: Effect) -> Result<(), super::Error> {
-        self.role.told(&effect);
         match effect {
             Effect::Forget { lane } => {
                 let partition = self.role.partition(lane);
@@ -56,7 +56,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             }
             Effect::Recovering { lane, cause } => {
                 tracing::info!(role = self.role.name(), lane, cause, "Lane recovers.");
-                self.metrics.lane_recovering(self.role.name(), cause);
+                self.observer.recovering(cause);
             }
             Effect::Ready { lane } => {
                 tracing::info!(role = self.role.name(), lane, "Lane is ready.");
@@ -67,7 +67,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             }
             Effect::Warn { lane, message } => tracing::warn!(role = self.role.name(), lane, message, "Lane warns."),
             Effect::Transaction { outcome } => {
-                self.metrics.transaction(outcome);
+                self.observer.transaction(outcome);
                 if outcome != "committed" {
                     let error = self.last_error.take().unwrap_or_default();
                     tracing::warn!(role = self.role.name(), outcome, error, "Transaction did not commit; its lanes recover.");
@@ -81,7 +81,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
 
     /// Before a poll.
     pub(super) fn between(&mut self, machine: &mut saga_lib::lane::Worker) {
-        self.metrics.loop_iteration(&self.own_id);
+        self.observer.turned();
         self.role.between(&mut self.log, machine);
     }
 
@@ -90,26 +90,25 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         let name = self.role.name();
         let begun = Instant::now();
         let (stage, event) = match effect {
-            Effect::Poll { wait_ms } => ("poll", self.poll(wait_ms)),
-            Effect::ReadOffset { lane } => ("recover", self.read_offset(lane)),
-            Effect::Fence { ids } => ("recover", self.fence(&ids)),
-            Effect::Start { lane, offset } => ("recover", self.start(lane, offset)),
+            Effect::Poll { wait_ms } => (Stage::Poll, self.poll(wait_ms)),
+            Effect::ReadOffset { lane } => (Stage::Load, self.read_offset(lane)),
+            Effect::Fence { ids } => (Stage::Load, self.fence(&ids)),
+            Effect::Start { lane, offset } => (Stage::Load, self.start(lane, offset)),
             Effect::Plan { lanes, refused, set_aside } => {
-                ("decide", Event::Planned(self.role.plan(&mut self.log, &lanes, &refused, set_aside.as_deref())))
+                (Stage::Decide, Event::Planned(self.role.plan(&mut self.log, &lanes, &refused, set_aside.as_deref())))
             }
-            Effect::Begin => ("produce", Event::Begun(self.log.begin().map_err(|e| self.failure(&e)))),
-            Effect::Produce { lanes } => ("produce", Event::Produced(self.produce(lanes))),
-            Effect::SendOffsets { offsets } => ("commit", self.send_offsets(&offsets)),
-            Effect::CommitTransaction => ("commit", self.commit()),
-            Effect::Abort => ("commit", self.abort()),
-            Effect::ReplaceProducers => ("commit", self.replace()),
-            Effect::Probe { lane } => ("commit", Event::Probed(self.probe(lane))),
+            Effect::Begin => (Stage::Produce, Event::Begun(self.log.begin().map_err(|e| self.failure(&e)))),
+            Effect::Produce { lanes } => (Stage::Produce, Event::Produced(self.produce(lanes))),
+            Effect::SendOffsets { offsets } => (Stage::Commit, self.send_offsets(&offsets)),
+            Effect::CommitTransaction => (Stage::Commit, self.commit()),
+            Effect::Abort => (Stage::Commit, self.abort()),
+            Effect::ReplaceProducers => (Stage::Commit, self.replace()),
+            Effect::Probe { lane } => (Stage::Commit, Event::Probed(self.probe(lane))),
             other => {
-                let stage = if matches!(other, Effect::Round { .. }) { "store" } else { "recover" };
-                (stage, self.role.execute(&mut self.log, other))
+                (Stage::Load, self.role.execute(&mut self.log, other))
             }
         };
-        self.metrics.stage(stage, begun.elapsed());
+        self.observer.stage(stage, begun.elapsed());
         crash_after(name, &event);
         event
     }
@@ -130,7 +129,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             }
         };
         let assigned = polled.assigned.map(|partitions| {
-            self.metrics.rebalanced(self.role.name(), partitions.len());
+            self.observer.rebalanced(partitions.len());
             tracing::info!(role = self.role.name(), partitions = partitions.len(), "Assignment changed.");
             self.role.assigned(&mut self.log, &partitions)
         });
@@ -141,7 +140,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     fn sort(&mut self, records: Vec<Received>) -> Vec<Waiting> {
         let mut lanes: std::collections::BTreeMap<LaneNo, Vec<Received>> = std::collections::BTreeMap::new();
         if !records.is_empty() {
-            self.metrics.batch_records(records.len());
+            self.observer.batch_records(records.len());
         }
         for record in records {
             if let Some(lane) = self.role.lane(&record.partition) {
@@ -190,7 +189,6 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
 
     /// B4: outputs, header last; every result is checked.
     fn produce(&mut self, lanes: Vec<LaneNo>) -> Result<Vec<i64>, Failure> {
-        let begun = Instant::now();
         self.open.clone_from(&lanes);
         let mut tags = Vec::new();
         for lane in &lanes {
@@ -210,7 +208,6 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             }
         }
         self.flush_plain()?;
-        self.metrics.transaction_phase("produce", begun.elapsed());
         Ok(headers)
     }
 
@@ -272,7 +269,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         let begun = Instant::now();
         let offsets: Vec<_> = offsets.iter().map(|(lane, end)| (self.role.partition(*lane), *end)).collect();
         let sent = self.log.send_offsets(&offsets, &self.own_id);
-        self.metrics.transaction_phase("send_offsets", begun.elapsed());
+        self.observer.transaction_phase(TransactionPhase::SendOffsets, begun.elapsed());
         Event::OffsetsSent(sent.map_err(|e| self.failure(&e)))
     }
 
@@ -281,7 +278,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         crash::point(self.role.name(), "B6.before");
         let begun = Instant::now();
         let committed = self.log.commit();
-        self.metrics.transaction_phase("commit", begun.elapsed());
+        self.observer.transaction_phase(TransactionPhase::Commit, begun.elapsed());
         let committed = committed.map_err(|e| self.failure(&e));
         if committed.is_ok() {
             crash::point(self.role.name(), "B6.committed");
