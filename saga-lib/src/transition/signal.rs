@@ -129,9 +129,6 @@ fn cancel_unbegun(turn: &mut Turn<'_>) -> Result<(), Halt> {
 fn retry(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
     match (turn.instance.status, turn.instance.incident.clone()) {
         (Status::Parked, Some(incident)) => retry_parked(turn, incident.kind),
-        (Status::Parked | Status::Suspended | Status::Terminated, _) => {
-            rejected(&format!("it is {}", turn.instance.status.word()))
-        }
         _ => resend_pending(turn),
     }
 }

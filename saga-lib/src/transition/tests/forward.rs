@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::definitions::{
-    ATTEMPTS, booking, compensatable, definition, expr, literal, node, object, order, path,
-    publish, set, step, with,
+    booking, compensatable, definition, expr, literal, node, object, order, path, publish, set,
+    step, with,
 };
 use super::dialogue::{T0, given, order_placed};
 use crate::effect::{Effect, Note};
@@ -503,6 +503,4 @@ fn p7_the_same_inputs_give_the_same_bytes() {
         )
     };
     assert_eq!(run(), run());
-    // A golden value: another build or machine must compute the same.
-    assert_eq!(ATTEMPTS, 3);
 }

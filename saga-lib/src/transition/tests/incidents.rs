@@ -164,6 +164,20 @@ fn node_kinds_of_later_releases_park() {
 }
 
 #[test]
+fn a_deadline_of_the_whole_saga_parks() {
+    let mut bounded = order();
+    bounded.deadline = Some(crate::ir::Deadline {
+        after_ms: 1_000,
+        then: crate::ir::Directive::Compensate,
+        warn_ms: None,
+    });
+    given(bounded)
+        .event()
+        .expect_parked(IncidentKind::Program)
+        .expect_detail("deadline");
+}
+
+#[test]
 fn a_loop_without_end_parks() {
     let mut turning = definition(vec![set("again", "note", path("note"))]);
     turning.nodes[0].next = Some(0);
@@ -254,6 +268,63 @@ fn g6_a_parked_instance_keeps_other_inputs_in_order_and_applies_them_when_it_goe
         .reply_ok()
         .reply_of("ship", "ok")
         .expect_completed();
+}
+
+/// The pivot is unknown, and the step after it needs a field that the pivot's reply may lack.
+fn unknown_pivot_before_a_fault() -> Dialogue {
+    let payment = with(step("payment", StepKind::Pivot), |send| {
+        send.retry.max = Some(1)
+    });
+    let ship = with(step("ship", StepKind::Retriable), |send| {
+        send.payload = path("payment.number")
+    });
+    given(definition(vec![payment, ship]))
+        .event()
+        .expect_command("payment")
+        .silence()
+        .expect_parked(IncidentKind::UnknownPivot)
+        .expect_event("Stuck")
+}
+
+#[test]
+fn an_answer_that_resolves_one_incident_may_open_another_and_is_not_lost() {
+    let mut dialogue = unknown_pivot_before_a_fault()
+        .reply_ok()
+        .expect_changed()
+        .expect_parked(IncidentKind::ExpressionFault)
+        .expect_event("Stuck")
+        .retry()
+        .expect_parked(IncidentKind::ExpressionFault)
+        .expect_event("Stuck")
+        .expect_no_command();
+    dialogue.definition = definition(vec![
+        step("payment", StepKind::Pivot),
+        step("ship", StepKind::Retriable),
+    ]);
+    dialogue
+        .retry()
+        .expect_command("ship")
+        .reply_ok()
+        .expect_completed();
+}
+
+#[test]
+fn g3_a_refused_output_of_a_resolving_answer_keeps_the_answer() {
+    let mut dialogue = parked_with_a_watched_step();
+    let definition = dialogue.definition.clone();
+    let reply = |step: &str| {
+        let id = CommandId::parse(&format!("order/ORD-42/{step}")).unwrap();
+        Kind::Reply(reply_to(id, "ok"))
+    };
+    let (_, effects) = parked_by(&mut dialogue, Some(&definition), reply("credit"));
+    assert!(matches!(effects[0], Effect::DeadLetter { .. }));
+    dialogue = dialogue.expect_parked(IncidentKind::UnknownPivot);
+    parked_by(&mut dialogue, Some(&definition), reply("payment"));
+    dialogue
+        .expect_parked(IncidentKind::OutputRefused)
+        .retry()
+        .expect_command("ship")
+        .expect_status(Status::Running);
 }
 
 #[test]

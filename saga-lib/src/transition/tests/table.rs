@@ -7,12 +7,12 @@ use super::dialogue::{Dialogue, given};
 use super::model;
 use crate::input::KindName;
 use crate::instance::Status;
-use crate::transition::{Handling, LEGAL, handling};
+use crate::transition::{Handling, LEGAL, Reason, handling};
 
 fn legal(handling: Handling) -> bool {
     !matches!(
         handling,
-        Handling::Again | Handling::Stale | Handling::Ended
+        Handling::Again | Handling::Stale | Handling::Ended | Handling::Refuse
     )
 }
 
@@ -54,4 +54,26 @@ fn expired() -> Dialogue {
         .reply_refused()
         .expect_compensated()
         .silence()
+}
+
+#[test]
+fn statuses_of_later_releases_keep_or_refuse() {
+    let at_credit = |status| {
+        let mut dialogue = given(order()).event().expect_command("credit");
+        let instance = dialogue.instance.as_mut().unwrap();
+        instance.status = status;
+        instance.finished_ms = (status == Status::Terminated).then_some(1);
+        dialogue
+    };
+    let suspended = at_credit(Status::Suspended)
+        .reply_ok()
+        .expect_changed()
+        .cancel()
+        .expect_rejected("suspended");
+    assert_eq!(suspended.here().queue.len(), 1);
+    at_credit(Status::Terminated)
+        .reply_ok()
+        .expect_ignored(Reason::Late)
+        .retry()
+        .expect_rejected("terminated");
 }
