@@ -24,13 +24,17 @@ impl Delayed {
     /// Takes what is due.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<Outgoing> {
         let later = self.waiting.split_off(&(now, u64::MAX));
-        std::mem::replace(&mut self.waiting, later).into_values().collect()
+        std::mem::replace(&mut self.waiting, later)
+            .into_values()
+            .collect()
     }
 
     /// How long until the next is due, at most `most`.
     pub(super) fn wait(&self, now: Instant, most: Duration) -> Duration {
         let next = self.waiting.keys().next();
-        next.map_or(most, |(due, _)| due.saturating_duration_since(now).min(most))
+        next.map_or(most, |(due, _)| {
+            due.saturating_duration_since(now).min(most)
+        })
     }
 }
 

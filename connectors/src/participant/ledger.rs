@@ -67,12 +67,18 @@ impl MemoryLedger {
     /// The entry of a forward command.
     pub fn entry(&self, forward: &CommandId) -> Entry {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(&forward.to_string()).cloned().unwrap_or_default()
+        entries
+            .get(&forward.to_string())
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// All entries by command id.
     pub fn entries(&self) -> BTreeMap<String, Entry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

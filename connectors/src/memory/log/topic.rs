@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use schemas::lane::murmur2;
 use schemas::record::{Headers, Outgoing, Partition, Received};
 
 use super::partition::PartitionLog;
@@ -102,7 +103,7 @@ impl Topic {
     fn choose(&mut self, record: &Outgoing) -> u32 {
         match (record.partition, &record.key) {
             (Some(number), _) => number,
-            (None, Some(key)) => murmur2_partition(key, self.count()),
+            (None, Some(key)) => (murmur2(key) & 0x7fff_ffff) % self.count(),
             (None, None) => {
                 self.turn = (self.turn + 1) % self.count();
                 self.turn
@@ -145,32 +146,4 @@ fn defaults() -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect()
-}
-
-fn murmur2_partition(key: &[u8], partitions: u32) -> u32 {
-    (murmur2(key) & 0x7fff_ffff) % partitions
-}
-
-/// Kafka's hash of record keys.
-fn murmur2(data: &[u8]) -> u32 {
-    const M: u32 = 0x5bd1_e995;
-    let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
-    let mut hash = 0x9747_b28c ^ length;
-    let mut chunks = data.chunks_exact(4);
-    for chunk in &mut chunks {
-        let mut word = u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
-        word = word.wrapping_mul(M);
-        word ^= word >> 24;
-        hash = hash.wrapping_mul(M) ^ word.wrapping_mul(M);
-    }
-    let rest = chunks.remainder();
-    if !rest.is_empty() {
-        let tail = rest
-            .iter()
-            .rev()
-            .fold(0, |word, byte| (word << 8) | u32::from(*byte));
-        hash = (hash ^ tail).wrapping_mul(M);
-    }
-    hash = (hash ^ (hash >> 13)).wrapping_mul(M);
-    hash ^ (hash >> 15)
 }

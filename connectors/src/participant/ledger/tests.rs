@@ -34,7 +34,10 @@ fn a_failure_is_never_remembered() {
     assert_eq!(entry, None);
     assert_eq!(answer.reply().unwrap().outcome, "failed");
     assert_eq!(forward(&Entry::None, Answer::nothing).0, None);
-    assert_eq!(compensate(&Entry::Effect(reply()), || Answer::failed("db", "down")).0, None);
+    assert_eq!(
+        compensate(&Entry::Effect(reply()), || Answer::failed("db", "down")).0,
+        None
+    );
 }
 
 #[test]
