@@ -197,7 +197,7 @@ pub struct StepMetrics {
 fn incident_kinds() -> impl Iterator<Item = IncidentKind> {
     use IncidentKind::{
         CompensationFailing, CompensationRefused, Declared, ExpressionFault, OutputRefused, Panic,
-        Poison, RetriesExhausted, UnknownDefinition, UnknownPivot,
+        Poison, RetriesExhausted, Program, UnknownDefinition, UnknownPivot,
     };
     [
         UnknownPivot,
@@ -210,6 +210,7 @@ fn incident_kinds() -> impl Iterator<Item = IncidentKind> {
         UnknownDefinition,
         Poison,
         Declared,
+        Program,
     ]
     .into_iter()
 }
@@ -227,6 +228,7 @@ pub fn kind_word(kind: IncidentKind) -> &'static str {
         IncidentKind::UnknownDefinition => "unknown_definition",
         IncidentKind::Poison => "poison",
         IncidentKind::Declared => "declared",
+        IncidentKind::Program => "program",
     }
 }
 
