@@ -70,6 +70,14 @@ pub struct Received {
     pub headers: Headers,
 }
 
+impl Received {
+    /// `topic/partition/offset`: the record's identity where it brings none of its own.
+    pub fn position(&self) -> String {
+        let Partition { topic, number } = &self.partition;
+        format!("{topic}/{number}/{}", self.offset)
+    }
+}
+
 /// A record to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
@@ -98,5 +106,17 @@ impl Outgoing {
             + self.value.as_ref().map_or(0, Vec::len)
             + headers
             + 32
+    }
+
+    /// The record as a reader finds it at this place, if it is written to partition `number`.
+    pub fn received(self, number: u32, offset: i64, timestamp_ms: i64) -> Received {
+        Received {
+            partition: Partition::new(self.topic, number),
+            offset,
+            timestamp_ms,
+            key: self.key,
+            value: self.value,
+            headers: self.headers,
+        }
     }
 }
