@@ -4,5 +4,6 @@
 
 pub mod log;
 pub mod memory;
+pub mod participant;
 pub mod redis;
 pub mod store;

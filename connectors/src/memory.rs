@@ -1,5 +1,8 @@
-//! Everything in memory, shared by threads of one process: for demos, tests and simulation.
+//! Log and store in memory: for `skald demo`, tests and simulation.
 //!
-//! Not durable. Absent on purpose: files, sockets, and any claim to speed.
+//! Nothing here is durable: when the process ends, every record and every document is gone.
+//!
+//! Absent on purpose: files, networks and threads of its own.
 
+pub mod log;
 pub mod store;

@@ -7,22 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What the store knows of a lane.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Position {
-    /// Claim epoch: early stop and diagnosis only.
-    pub ep: u64,
-    /// Next inbox offset to apply.
-    pub wm: Option<i64>,
-    /// Journal offset behind the last header that the documents include.
-    pub jpos: Option<i64>,
-    /// Transactional ids of the last committer and of the claimers since.
-    pub owners: Vec<String>,
-    /// Time of the last commit (during a rebuild: of its start), ms since 1970.
-    pub at_ms: Option<i64>,
-    /// Installation the lane belongs to.
-    pub installation: Option<String>,
-}
+pub use saga_lib::lane::Position;
 
 /// One compare-and-write of a lane.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Harness of the tests that need more than one crate.
+//!
+//! Absent on purpose: tests themselves; they stand in `tests/tests`.
+
+pub mod conformance;

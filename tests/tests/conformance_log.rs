@@ -1,0 +1,7 @@
+//! The log conformance suite, run against every implementation.
+
+mod memory {
+    use connectors::memory::log::{MemoryCluster, MemoryLog};
+
+    tests::log_conformance!(MemoryLog, MemoryCluster::new());
+}
