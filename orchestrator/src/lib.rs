@@ -5,7 +5,15 @@
 pub mod cli;
 pub mod config;
 pub mod entry;
+pub mod crash;
+pub mod engine;
 pub mod http;
+pub mod ingress;
+pub mod lease;
 pub mod metric;
+pub mod observe;
 pub mod output;
+pub mod registry;
+pub mod stats;
 pub mod suggest;
+pub mod worker;

@@ -239,12 +239,27 @@ fn repeat(text: &str) -> Option<u32> {
     (n >= 2 && n.to_string() == text).then_some(n)
 }
 
+/// A step's name, then `[i]` per for_each and `.n` per loop around it.
 fn is_path(text: &str) -> bool {
     let name_end = text.find(['[', '.']).unwrap_or(text.len());
+    let mut rest = &text[name_end..];
+    while !rest.is_empty() {
+        match position(rest) {
+            Some(tail) => rest = tail,
+            None => return false,
+        }
+    }
     is_name(&text[..name_end])
-        && text[name_end..]
-            .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'[' | b']' | b'.'))
+}
+
+/// What follows one `[i]` or `.n`.
+fn position(text: &str) -> Option<&str> {
+    let (digits, close) = match text.strip_prefix('[') {
+        Some(rest) => (rest, "]"),
+        None => (text.strip_prefix('.')?, ""),
+    };
+    let tail = digits.trim_start_matches(|c: char| c.is_ascii_digit());
+    (tail.len() < digits.len()).then(|| tail.strip_prefix(close))?
 }
 
 fn encode_key(key: &str) -> String {
@@ -274,3 +289,6 @@ fn decode_key(text: &str) -> Option<String> {
     }
     String::from_utf8(bytes).ok()
 }
+
+#[cfg(test)]
+mod tests;

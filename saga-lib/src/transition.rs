@@ -74,6 +74,8 @@ pub enum Handling {
     Rungs,
     /// An operator's act is done, or rejected with a reason.
     Act,
+    /// An operator's act is rejected whatever it is.
+    Refuse,
     /// Applied if it resolves the incident, else kept.
     Resolve,
     /// Kept until the instance goes on.
@@ -97,7 +99,6 @@ pub const LEGAL: &[(Status, KindName, Handling)] = &[
     (Status::Parked, KindName::Reply, Handling::Resolve),
     (Status::Parked, KindName::Signal, Handling::Act),
     (Status::Suspended, KindName::Reply, Handling::Queue),
-    (Status::Suspended, KindName::Signal, Handling::Act),
     (Status::Completed, KindName::Reply, Handling::Answer),
     (Status::Completed, KindName::TimerFired, Handling::Rungs),
     (Status::Completed, KindName::Signal, Handling::Act),
@@ -106,7 +107,6 @@ pub const LEGAL: &[(Status, KindName, Handling)] = &[
     (Status::Compensated, KindName::TimerFired, Handling::Rungs),
     (Status::Compensated, KindName::Signal, Handling::Act),
     (Status::Compensated, KindName::Expire, Handling::Remove),
-    (Status::Terminated, KindName::Signal, Handling::Act),
     (Status::Terminated, KindName::Expire, Handling::Remove),
 ];
 
@@ -115,7 +115,10 @@ pub fn handling(status: Status, kind: KindName) -> Handling {
     use Status::{Compensated, Compensating, Completed, Parked, Running, Suspended, Terminated};
     match (status, kind) {
         (_, KindName::Event) => Handling::Again,
-        (_, KindName::Signal) => Handling::Act,
+        (Suspended | Terminated, KindName::Signal) => Handling::Refuse,
+        (Running | Compensating | Parked | Completed | Compensated, KindName::Signal) => {
+            Handling::Act
+        }
         (Running | Compensating | Completed | Compensated, KindName::Reply) => Handling::Answer,
         (Parked, KindName::Reply) => Handling::Resolve,
         (Suspended, KindName::Reply) => Handling::Queue,
@@ -259,6 +262,9 @@ fn dispatch(turn: &mut Turn<'_>, input: &Input) -> Result<Applied, Halt> {
         (Handling::Rungs, Kind::TimerFired { arm }) => attempt::fired(turn, *arm)?,
         (Handling::Remove, Kind::Expire { arm }) => return Ok(finish::expire(turn, *arm)),
         (_, Kind::TimerFired { .. } | Kind::Expire { .. }) => Applied::Ignored(Reason::StaleTimer),
+        (Handling::Refuse, Kind::Signal(_)) => {
+            Applied::Rejected(format!("it is {}", turn.instance.status.word()))
+        }
         (_, Kind::Signal(signal)) => signal::apply(turn, signal)?,
     };
     if applied == Applied::Changed {

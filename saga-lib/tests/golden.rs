@@ -19,7 +19,7 @@ fn read(path: &Path) -> String {
 fn check_golden(name: &str, actual: &str) {
     let path = directory().join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, actual).unwrap();
+        fs::write(&path, actual).expect("the golden directory is writable");
     }
     assert_eq!(
         actual,
@@ -44,9 +44,9 @@ fn check_ir(name: &str, path: &Path) -> Definition {
     let definition = compile(name, &source).unwrap_or_else(|found| {
         panic!("{}", render(name, &source, &found, false));
     });
-    let pretty = serde_json::to_string_pretty(&definition).unwrap();
+    let pretty = serde_json::to_string_pretty(&definition).expect("an IR is JSON");
     check_golden(&format!("{name}.ir.json"), &(pretty + "\n"));
-    let back: Definition = serde_json::from_str(&definition.canonical()).unwrap();
+    let back: Definition = serde_json::from_str(&definition.canonical()).expect("it can be read");
     assert_eq!(back, definition);
     definition
 }
@@ -64,6 +64,11 @@ fn six_mistakes_give_exactly_six_messages() {
 #[test]
 fn messages_about_names() {
     check_mistakes("names");
+}
+
+#[test]
+fn a_name_that_cannot_be_read_has_no_consequences() {
+    check_mistakes("start");
 }
 
 #[test]

@@ -3,3 +3,5 @@
 //! Absent on purpose: tests themselves; they stand in `tests/tests`.
 
 pub mod conformance;
+
+pub mod harness;

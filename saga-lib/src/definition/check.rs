@@ -14,8 +14,12 @@ use crate::expr::Expr;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     visible: Vec<String>,
+    /// Those of them that steps may set.
+    mutable: Vec<String>,
     /// Names that exist elsewhere, and why not here.
     elsewhere: BTreeMap<String, String>,
+    /// A definition of names could not be read: an unknown name is then no news.
+    incomplete: bool,
 }
 
 impl Names {
@@ -26,8 +30,15 @@ impl Names {
             .map(|(n, w)| ((*n).to_owned(), (*w).to_owned()));
         Self {
             visible: Vec::new(),
+            mutable: Vec::new(),
             elsewhere: elsewhere.collect(),
+            incomplete: false,
         }
+    }
+
+    /// Notes that names are missing because their definition could not be read.
+    pub(super) fn forgive(&mut self) {
+        self.incomplete = true;
     }
 
     /// Makes `name` visible from here on.
@@ -35,6 +46,24 @@ impl Names {
         if !self.is_visible(name) {
             self.visible.push(name.to_owned());
         }
+    }
+
+    /// Lets steps set `name`.
+    pub(super) fn make_mutable(&mut self, name: &str) {
+        self.mutable.push(name.to_owned());
+    }
+
+    /// Reports that `name` is no variable, if so.
+    pub(super) fn check_set(&self, context: &mut Context<'_>, name: &str, span: Span) {
+        let mutable = || self.mutable.iter().map(String::as_str);
+        if mutable().any(|n| n == name) {
+            return;
+        }
+        let message = format!("`{name}` is not a variable");
+        let found = Diagnostic::new(codes::UNKNOWN_NAME, span, message)
+            .help(format!("declare it: `data: {{ {name}: {{ init: ... }} }}`"))
+            .suggest(nearest(name, mutable()));
+        context.report(found);
     }
 
     /// Notes that `name` exists, but not here.
@@ -60,14 +89,16 @@ impl Names {
     /// Reports every name that `expr` reads and that is not visible. `span` is that of its source.
     pub(super) fn check(&self, context: &mut Context<'_>, expr: &Expr, span: Span) {
         for root in expr.roots() {
-            if !self.is_visible(&root) {
+            let forgiven = self.incomplete && !self.elsewhere.contains_key(&root);
+            if !self.is_visible(&root) && !forgiven {
                 let found = self.describe(&root, word_in(context.source, span, &root));
                 context.report(found);
             }
         }
     }
 
-    fn is_visible(&self, name: &str) -> bool {
+    /// Is `name` visible?
+    pub(super) fn is_visible(&self, name: &str) -> bool {
         self.visible.iter().any(|n| n == name)
     }
 

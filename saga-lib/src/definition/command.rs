@@ -154,7 +154,7 @@ fn uncompensated(reader: &Reader<'_>) -> Diagnostic {
     let span = reader.key_span("command");
     let message = "this step does not say how it is compensated";
     Diagnostic::new(codes::NO_COMPENSATION, span, message)
-        .label("no `pivot` before it, so a later failure compensates it")
+        .label("if a later step fails, this one is taken back")
         .help("add `compensate: <operation>`, or `compensate: none` with `because: <reason>`")
 }
 

@@ -229,7 +229,7 @@ pub const START: Object = Object {
 
 /// Types of variables.
 pub const TYPES: &[&str] = &[
-    "boolean", "integer", "number", "text", "list", "object", "any",
+    "boolean", "integer", "number", "string", "list", "object", "any",
 ];
 
 /// A variable.

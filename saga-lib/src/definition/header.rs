@@ -6,7 +6,7 @@ use super::check::{Claims, Names};
 use super::codes;
 use super::context::Context;
 use super::data;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Span};
 use super::fields::{SAGA, START, VARIABLE};
 use super::finally;
 use super::object::Reader;
@@ -28,10 +28,10 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree) -> Option<Definition
     reader.text(context, "owner");
     labels(context, &reader);
     let retain_ms = reader.duration(context, "retain");
-    let starts = starts(context, &reader, &mut claims);
-    let mut names = names(&starts);
+    let mut names = Names::new().with(&["saga", "now"]);
+    let starts = starts(context, &reader, &mut claims, &mut names);
     let data = variables(context, &reader, &mut claims, &mut names);
-    let nodes = step::lower(context, &reader, &mut claims, &mut names, &data);
+    let nodes = step::lower(context, &reader, &mut claims, &mut names);
     let finally = reader.get("finally");
     let finally = finally.and_then(|tree| finally::lower(context, &names, tree));
     Some(Definition {
@@ -59,67 +59,77 @@ fn labels(context: &mut Context<'_>, reader: &Reader<'_>) {
     }
 }
 
-/// Names visible in the body before the first step.
-fn names(starts: &[Start]) -> Names {
-    let mut names = Names::new().with(&["saga", "now"]);
-    starts.iter().for_each(|start| names.define(&start.bind));
-    names
-}
-
-fn starts(context: &mut Context<'_>, reader: &Reader<'_>, claims: &mut Claims) -> Vec<Start> {
+fn starts(
+    context: &mut Context<'_>,
+    reader: &Reader<'_>,
+    claims: &mut Claims,
+    names: &mut Names,
+) -> Vec<Start> {
     let Some(tree) = reader.get("start") else {
+        names.forgive();
         return Vec::new();
     };
     let items = match &tree.kind {
         Kind::List(items) if items.is_empty() => {
             let message = "a saga needs at least one start";
             context.report(Diagnostic::new(codes::EMPTY, tree.span, message));
-            return Vec::new();
+            &[]
         }
         Kind::List(items) => items.as_slice(),
         _ => std::slice::from_ref(tree),
     };
-    let starts: Vec<Start> = items.iter().filter_map(|i| start(context, i)).collect();
-    let mut binds: Vec<&str> = starts.iter().map(|s| s.bind.as_str()).collect();
-    // Several starts may bind the same name: the body then needs not tell them apart.
-    binds.dedup();
-    for bind in binds {
-        claims.claim(context, bind, "a start", tree.span);
+    let mut starts = Vec::new();
+    for item in items {
+        let (bind, start) = start(context, item);
+        match bind {
+            // Several starts may bind the same name: the body then needs not tell them apart.
+            Some((bind, _)) if names.is_visible(&bind) => {}
+            Some((bind, span)) => {
+                claims.claim(context, &bind, "a start", span);
+                names.define(&bind);
+            }
+            None => names.forgive(),
+        }
+        starts.extend(start);
     }
     starts
 }
 
-fn start(context: &mut Context<'_>, tree: &Tree) -> Option<Start> {
-    let reader = Reader::open(context, tree, &START)?;
+/// A start, and the name it binds, which is known even if something else is wrong.
+fn start(context: &mut Context<'_>, tree: &Tree) -> (Option<(String, Span)>, Option<Start>) {
+    let Some(reader) = Reader::open(context, tree, &START) else {
+        return (None, None);
+    };
+    let span = reader.get("as").map_or(reader.at, |tree| tree.span);
+    let bind = reader.text(context, "as");
+    let bind = bind.and_then(|name| scalar::variable(context, &name, span));
+    let start = start_of(context, &reader, bind.as_deref());
+    (bind.map(|bind| (bind, span)), start)
+}
+
+fn start_of(context: &mut Context<'_>, reader: &Reader<'_>, bind: Option<&str>) -> Option<Start> {
+    let mut names = Names::new();
+    match bind {
+        Some(bind) => names.define(bind),
+        None => names.forgive(),
+    }
     let topic = reader.topic(context, "topic");
     let r#type = reader.text(context, "type");
-    let bind = reader.text(context, "as");
-    let bind = bind.and_then(|name| scalar::variable(context, &name, span_of(&reader, "as")));
-    let names = Names::new().with(bind.as_deref().as_slice());
-    // Without the name, every expression would be wrong a second time.
-    let known = bind.is_some();
-    let mut expression = |name| {
-        known
-            .then(|| reader.expression(context, &names, name))
-            .flatten()
-    };
-    let (key, filter, id) = (expression("key"), expression("where"), expression("id"));
-    let duplicates = duplicates(context, &reader);
-    let from = from(context, &reader);
+    let key = reader.expression(context, &names, "key");
+    let filter = reader.expression(context, &names, "where");
+    let id = reader.expression(context, &names, "id");
+    let duplicates = duplicates(context, reader);
+    let from = from(context, reader);
     Some(Start {
         topic: topic?,
         r#type,
-        bind: bind?,
+        bind: bind?.to_owned(),
         key: key?,
         filter,
         id,
         duplicates,
         from,
     })
-}
-
-fn span_of(reader: &Reader<'_>, name: &str) -> super::Span {
-    reader.get(name).map_or(reader.at, |tree| tree.span)
 }
 
 fn duplicates(context: &mut Context<'_>, reader: &Reader<'_>) -> Duplicates {
@@ -167,6 +177,7 @@ fn variables(
         let Some(name) = name else { continue };
         claims.claim(context, &name, "a variable", entry.key_span);
         names.define(&name);
+        names.make_mutable(&name);
         variables.extend(variable(context, &before, name, &entry.value));
     }
     variables

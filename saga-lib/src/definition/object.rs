@@ -93,7 +93,8 @@ impl<'t> Reader<'t> {
                 .help(format!("`{name}` is a key of {place}"));
         }
         let message = format!("unknown key `{name}`");
-        let known: Vec<&str> = self.object.fields.iter().map(|f| f.name).collect();
+        let supported = self.object.fields.iter().filter(|f| f.part.is_supported());
+        let known: Vec<&str> = supported.map(|f| f.name).collect();
         Diagnostic::new(codes::UNKNOWN_KEY, entry.key_span, message)
             .label(format!("not a key of {}", self.object.name))
             .help(format!("its keys are {}", known.join(", ")))

@@ -7,13 +7,14 @@
 use super::check::{Claims, Names};
 use super::codes;
 use super::command;
-use super::context::{Context, nearest};
+use super::context::Context;
+use super::data;
 use super::diagnostic::{Diagnostic, Span};
 use super::fields::{VERBS, Verb};
 use super::finally;
 use super::object::{Reader, meant_in_step, not_supported, unknown_in_step};
 use super::tree::{Entry, Kind, Tree};
-use crate::ir::{self, Node, NodeIx, StepKind, Variable};
+use crate::ir::{self, Node, NodeIx, StepKind};
 
 /// Lowers the list under `steps`.
 pub(super) fn lower(
@@ -21,7 +22,6 @@ pub(super) fn lower(
     header: &Reader<'_>,
     claims: &mut Claims,
     names: &mut Names,
-    data: &[Variable],
 ) -> Vec<Node> {
     let Some(tree) = header.get("steps") else {
         return Vec::new();
@@ -37,7 +37,7 @@ pub(super) fn lower(
     let mut nodes = Vec::new();
     for (position, step) in steps.iter().enumerate() {
         let kind = kind(position, pivot);
-        nodes.extend(step.lower(context, names, data, position, kind));
+        nodes.extend(step.lower(context, names, position, kind));
         if let Some(id) = step.id.filter(|_| step.has_result()) {
             names.define(id);
         }
@@ -106,7 +106,6 @@ impl<'t> Outline<'t> {
         &self,
         context: &mut Context<'_>,
         names: &Names,
-        data: &[Variable],
         position: usize,
         kind: StepKind,
     ) -> Option<Node> {
@@ -119,7 +118,7 @@ impl<'t> Outline<'t> {
             "command" => command::lower(context, names, &reader, kind, self.id)
                 .map(|send| ir::Kind::Send(Box::new(send))),
             "publish" => finally::publish(context, names, &reader).map(ir::Kind::Publish),
-            _ => set(context, names, data, &reader),
+            _ => set(context, names, &reader),
         };
         Some(Node {
             step: id.unwrap_or_else(|| format!("_{}", position + 1)),
@@ -211,24 +210,11 @@ fn kind(position: usize, pivot: Option<usize>) -> StepKind {
     }
 }
 
-fn set(
-    context: &mut Context<'_>,
-    names: &Names,
-    data: &[Variable],
-    reader: &Reader<'_>,
-) -> Option<ir::Kind> {
-    let values = reader.named_data(context, names, "set")?;
-    for name in values.keys() {
-        if !data.iter().any(|variable| variable.name == *name) {
-            let span = reader.key_span("set");
-            let known = data.iter().map(|variable| variable.name.as_str());
-            let message = format!("`{name}` is not a variable");
-            let found = Diagnostic::new(codes::UNKNOWN_NAME, span, message)
-                .help(format!("declare it: `data: {{ {name}: {{ init: ... }} }}`"))
-                .suggest(nearest(name, known));
-            context.report(found);
-        }
+fn set(context: &mut Context<'_>, names: &Names, reader: &Reader<'_>) -> Option<ir::Kind> {
+    for entry in data::entries(context, reader.get("set")?)? {
+        names.check_set(context, &entry.key, entry.key_span);
     }
+    let values = reader.named_data(context, names, "set")?;
     Some(ir::Kind::Set(values))
 }
 

@@ -1,1 +1,307 @@
+use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::fields::{OBJECTS, Shape, VERBS};
+use super::time::{duration_ms, time_ms};
+use super::*;
+use crate::ir::{Definition, Kind, StepKind, Template};
+
+const FULL: &str = include_str!("../../tests/golden/full.yaml");
+const MISTAKES: [&str; 4] = [
+    include_str!("../../tests/golden/names.yaml"),
+    include_str!("../../tests/golden/shapes.yaml"),
+    include_str!("../../tests/golden/yaml.yaml"),
+    include_str!("../../tests/golden/start.yaml"),
+];
+
+/// A saga of one step without a pivot, with this body.
+fn with_body(body: &str) -> String {
+    format!(
+        "saga: s\nversion: 1\nstart: {{ topic: t, as: order, key: order.id }}\nsteps:\n  - id: a\n    command: x.y\n    \
+         compensate: x.z\n    with: {body}\n"
+    )
+}
+
+fn compiled(source: &str) -> Definition {
+    compile("test.yaml", source).unwrap_or_else(|found| {
+        panic!("{}", render("test.yaml", source, &found, false));
+    })
+}
+
+fn codes_of(source: &str) -> Vec<&'static str> {
+    let found = compile("test.yaml", source).expect_err(source);
+    found.iter().map(|d| d.code).collect()
+}
+
+fn payload(body: &str) -> Template {
+    let mut definition = compiled(&with_body(body));
+    match definition.nodes.remove(0).kind {
+        Kind::Send(send) => send.payload,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn scalars_of_data_never_change_their_meaning() {
+    for text in [
+        "no",
+        "on",
+        "yes",
+        "010",
+        "0x1F",
+        "1_000",
+        ".5",
+        "2026-01-31",
+        "True",
+        "1:30",
+        "+1",
+        "NULL",
+    ] {
+        assert_eq!(payload(text), Template::Literal(json!(text)), "{text}");
+    }
+    assert_eq!(payload("\"5\""), Template::Literal(json!("5")));
+    assert_eq!(payload("5"), Template::Literal(json!(5)));
+    assert_eq!(payload("-0.5"), Template::Literal(json!(-0.5)));
+    assert_eq!(
+        payload("18446744073709551615"),
+        Template::Literal(json!(u64::MAX))
+    );
+    assert_eq!(payload("true"), Template::Literal(json!(true)));
+    assert_eq!(payload("null"), Template::Literal(json!(null)));
+}
+
+#[test]
+fn numbers_that_would_lose_digits_are_errors() {
+    assert_eq!(
+        codes_of(&with_body("18446744073709551616")),
+        [codes::BAD_NUMBER]
+    );
+    assert_eq!(
+        codes_of(&with_body("0.12345678901234567")),
+        [codes::BAD_NUMBER]
+    );
+}
+
+#[test]
+fn a_step_is_before_at_or_after_the_pivot() {
+    let definition = compiled(FULL);
+    let kinds: Vec<StepKind> = definition
+        .nodes
+        .iter()
+        .filter_map(|node| match &node.kind {
+            Kind::Send(send) => Some(send.kind),
+            _ => None,
+        })
+        .collect();
+    use StepKind::{Compensatable, Pivot, Retriable};
+    assert_eq!(kinds, [Compensatable, Compensatable, Pivot, Retriable]);
+    assert_eq!(definition.nodes[0].step, "_1");
+    assert_eq!(definition.nodes[0].next, Some(1));
+    assert_eq!(definition.nodes[5].next, None);
+}
+
+#[test]
+fn deep_nesting_is_an_error() {
+    for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", "")] {
+        for depth in [60, 255, 10_000] {
+            let source = with_body(&(open.repeat(depth) + &close.repeat(depth)));
+            let found = compile("deep.yaml", &source).unwrap_err();
+            assert_eq!(found.len(), 1, "{open} {depth}");
+            assert!(
+                [codes::BUDGET, codes::SYNTAX].contains(&found[0].code),
+                "{found:?}"
+            );
+        }
+    }
+    let deep = "[".repeat(10_000);
+    assert_eq!(codes_of(&deep), [codes::BUDGET]);
+}
+
+#[test]
+fn the_deepest_definition_can_be_stored_and_read() {
+    let depth = 44;
+    let source = with_body(&("[".repeat(depth) + "1" + &"]".repeat(depth)));
+    let definition = compiled(&source);
+    let back: Definition = serde_json::from_str(&definition.canonical()).unwrap();
+    assert_eq!(back, definition);
+    assert_eq!(codes_of(&source.replace("[1]", "[[[1]]]")), [codes::BUDGET]);
+}
+
+#[test]
+fn large_files_are_errors() {
+    assert_eq!(codes_of(&"#".repeat(300 * 1024)), [codes::BUDGET]);
+    assert_eq!(
+        codes_of(&with_body(&format!("[{}]", "1,".repeat(30_000)))),
+        [codes::BUDGET]
+    );
+}
+
+#[test]
+fn an_empty_file_is_one_error() {
+    for source in ["", "# nothing\n", "---\n", "just text", "- a\n- b"] {
+        assert_eq!(codes_of(source), [codes::WRONG_SHAPE], "{source}");
+    }
+}
+
+#[test]
+fn every_verb_of_a_later_release_says_so() {
+    for verb in VERBS.iter().filter(|verb| !verb.part.is_supported()) {
+        let source =
+            with_body("1") + &format!("  - id: b\n    {}: x\n    something: else\n", verb.name);
+        let found = compile("test.yaml", &source).unwrap_err();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(
+            found[0].message,
+            format!("`{}` is not supported by this release yet", verb.name)
+        );
+    }
+}
+
+#[test]
+fn positions_are_lines_and_characters() {
+    let source = "saga: \"größe\"\nversion: eins\n";
+    let found = compile("ä.yaml", source).unwrap_err();
+    let places: Vec<(usize, usize)> = found.iter().map(|d| (d.line, d.column)).collect();
+    assert_eq!(places, [(1, 1), (1, 1), (1, 7), (2, 10)]);
+    assert_eq!(
+        found[3].to_string(),
+        "ä.yaml:2:10: E0107: `eins` is not a whole number from 1 to 4294967295"
+    );
+}
+
+#[test]
+fn durations() {
+    for (text, ms) in [
+        ("200ms", 200),
+        ("10s", 10_000),
+        ("5m", 300_000),
+        ("2h", 7_200_000),
+        ("4d", 345_600_000),
+    ] {
+        assert_eq!(duration_ms(text), Some(ms), "{text}");
+    }
+    for text in [
+        "",
+        "5",
+        "s",
+        "5 s",
+        "-5s",
+        "1.5s",
+        "5S",
+        "99999999999999999999s",
+        "4000d",
+    ] {
+        assert_eq!(duration_ms(text), None, "{text}");
+    }
+}
+
+#[test]
+fn times() {
+    assert_eq!(time_ms("1970-01-01"), Some(0));
+    assert_eq!(time_ms("2000-02-29T12:00:00Z"), Some(951_825_600_000));
+    assert_eq!(time_ms("2026-01-31T10:00:00Z"), Some(1_769_853_600_000));
+    for text in [
+        "",
+        "2026",
+        "2026-02-29",
+        "2026-13-01",
+        "2026-01-31T24:00:00Z",
+        "2026-01-31T10:00:00",
+        "1969-12-31",
+        "+026-01-31",
+    ] {
+        assert_eq!(time_ms(text), None, "{text}");
+    }
+}
+
+#[test]
+fn codes_are_unique_and_in_order() {
+    let codes: Vec<&str> = codes::ALL.iter().map(|c| c.code).collect();
+    let sorted: BTreeSet<&str> = codes.iter().copied().collect();
+    assert_eq!(codes, sorted.into_iter().collect::<Vec<_>>());
+    assert_eq!(codes::meaning("E0102"), Some("A key does not exist there."));
+    assert_eq!(codes::meaning("E9999"), None);
+}
+
+#[test]
+fn the_table_has_each_key_once_and_says_what_it_is_for() {
+    for object in OBJECTS {
+        let names: BTreeSet<&str> = object.fields.iter().map(|f| f.name).collect();
+        assert_eq!(names.len(), object.fields.len(), "{}", object.name);
+        for field in object.fields {
+            assert!(
+                field.doc.ends_with('.') || field.doc.ends_with(')'),
+                "{}",
+                field.name
+            );
+            assert!(field.part.is_supported() || matches!(field.shape, Shape::Several));
+        }
+    }
+}
+
+#[test]
+fn colour_is_only_added_when_asked_for() {
+    let source = MISTAKES[0];
+    let found = compile("names.yaml", source).unwrap_err();
+    assert!(!render("names.yaml", source, &found, false).contains('\u{1b}'));
+    assert!(render("names.yaml", source, &found, true).contains('\u{1b}'));
+}
+
+#[test]
+fn a_definition_cannot_steer_the_terminal() {
+    let source = "saga: s\n\"\\e[2Jx\": 1\n";
+    let found = compile("x.yaml", source).unwrap_err();
+    assert!(!render("x.yaml", source, &found, false).contains('\u{1b}'));
+}
+
+/// Compiles, renders and, if it compiles, stores and reads: nothing of it may panic.
+fn check_survives(source: &str) {
+    match compile("fuzz.yaml", source) {
+        Ok(definition) => {
+            let back: Definition = serde_json::from_str(&definition.canonical()).unwrap();
+            assert_eq!(back, definition);
+        }
+        Err(found) => {
+            assert!(!found.is_empty());
+            render("fuzz.yaml", source, &found, false);
+        }
+    }
+}
+
+fn boundary(text: &str, at: usize) -> usize {
+    let at = at % (text.len() + 1);
+    (0..=at)
+        .rev()
+        .find(|i| text.is_char_boundary(*i))
+        .unwrap_or(0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn arbitrary_text_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        check_survives(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn signs_of_yaml_do_not_panic(source in "[a-c:\\-{}\\[\\],&*!|>#%@`'\" \n\t=?~<ä]{0,120}") {
+        check_survives(&source);
+    }
+
+    #[test]
+    fn mutated_definitions_do_not_panic(
+        which in 0..5_usize,
+        cuts in proptest::collection::vec((any::<u16>(), 0..30_usize, "[a-z:{}\\[\\]\"'=&*! \n\\-0-9é]{0,6}"), 1..6),
+    ) {
+        let mut source = if which == 4 { FULL } else { MISTAKES[which] }.to_owned();
+        for (at, length, text) in cuts {
+            let start = boundary(&source, usize::from(at));
+            let end = boundary(&source, (start + length).min(source.len()));
+            source.replace_range(start..end.max(start), &text);
+        }
+        check_survives(&source);
+    }
+}

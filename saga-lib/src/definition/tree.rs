@@ -5,7 +5,7 @@
 //!
 //! Absent on purpose: anchors, aliases, tags, merges and second documents. Each of them is an error.
 
-use granit_parser::{Event, Parser, ScalarStyle};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle};
 
 use super::codes;
 use super::context::Context;
@@ -14,8 +14,8 @@ use super::diagnostic::{Diagnostic, Span};
 /// Longest source, in bytes.
 const SOURCE_BYTES_MAX: usize = 256 * 1024;
 
-/// Deepest nesting.
-const DEPTH_MAX: usize = 64;
+/// Deepest nesting. Stored as JSON, a definition nests about twice as deep, and a reader of JSON gives up at 128.
+const DEPTH_MAX: usize = 48;
 
 /// Most nodes.
 const NODES_MAX: usize = 20_000;
@@ -111,9 +111,12 @@ struct Frame {
     content: Content,
 }
 
+/// A key that waits for its value. `None`: it was reported, and its value is dropped.
+type Key = Option<(String, Span)>;
+
 enum Content {
     List(Vec<Tree>),
-    Map(Vec<Entry>, Option<(String, Span)>),
+    Map(Vec<Entry>, Option<Key>),
 }
 
 impl Builder {
@@ -171,8 +174,7 @@ impl Builder {
 
     fn push(&mut self, span: Span, content: Content) -> Result<(), Stop> {
         if self.open.len() >= DEPTH_MAX {
-            let message = format!("nested more than {DEPTH_MAX} deep");
-            return Err(Box::new(Diagnostic::new(codes::BUDGET, span, message)));
+            return Err(too_deep(span));
         }
         self.open.push(Frame { span, content });
         Ok(())
@@ -219,12 +221,15 @@ impl Builder {
 
 fn put_in_map(
     entries: &mut Vec<Entry>,
-    key: &mut Option<(String, Span)>,
+    key: &mut Option<Key>,
     tree: Tree,
     context: &mut Context<'_>,
 ) {
-    let Some((name, key_span)) = key.take() else {
+    let Some(waiting) = key.take() else {
         *key = Some(key_of(tree, context));
+        return;
+    };
+    let Some((name, key_span)) = waiting else {
         return;
     };
     if let Some(first) = entries.iter().find(|e| e.key == name) {
@@ -238,18 +243,17 @@ fn put_in_map(
     });
 }
 
-/// The text of a key. A key that is no text is reported and gets a name of its own, which no table has.
-fn key_of(tree: Tree, context: &mut Context<'_>) -> (String, Span) {
+/// The text of a key.
+fn key_of(tree: Tree, context: &mut Context<'_>) -> Key {
     match tree.kind {
-        Kind::Scalar { text, plain } => {
-            if plain && text == "<<" {
-                forbidden(context, tree.span, "merges are not part of the language");
-            }
-            (text, tree.span)
+        Kind::Scalar { text, plain: true } if text == "<<" => {
+            forbidden(context, tree.span, "merges are not part of the language");
+            None
         }
+        Kind::Scalar { text, .. } => Some((text, tree.span)),
         _ => {
             context.wrong_shape(&tree, "text as the key");
-            (format!("<key at {}>", tree.span.start), tree.span)
+            None
         }
     }
 }
@@ -268,10 +272,16 @@ fn forbidden(context: &mut Context<'_>, span: Span, message: &str) {
 
 fn syntax(source: &str, error: &granit_parser::ScanError) -> Stop {
     let at = error.marker().byte_offset().unwrap_or(source.len());
-    let info = error.info();
-    let deep = info.contains("nesting") || info.contains("nested");
-    let code = if deep { codes::BUDGET } else { codes::SYNTAX };
-    Box::new(Diagnostic::new(code, Span::new(at, at + 1), info))
+    let span = Span::new(at, at + 1);
+    match error.kind() {
+        ErrorKind::RecursionLimitExceeded => too_deep(span),
+        _ => Box::new(Diagnostic::new(codes::SYNTAX, span, error.info())),
+    }
+}
+
+fn too_deep(span: Span) -> Stop {
+    let message = format!("nested more than {DEPTH_MAX} deep");
+    Box::new(Diagnostic::new(codes::BUDGET, span, message))
 }
 
 fn place(span: &granit_parser::Span) -> Span {

@@ -143,9 +143,17 @@ fn wording(message: &str) -> String {
         return "too large: split it over several steps".to_owned();
     }
     let text = message.lines().next().unwrap_or_default();
-    text.strip_prefix("Syntax error: ")
-        .unwrap_or(text)
-        .to_owned()
+    let text = text.strip_prefix("Syntax error: ").unwrap_or(text);
+    // The parser lists every token that could follow; nobody reads that.
+    let found = text.split(" expecting ").next().unwrap_or(text);
+    let found = found
+        .replace("mismatched input", "unexpected")
+        .replace("extraneous input", "unexpected")
+        .replace("no viable alternative at input", "unexpected");
+    match found {
+        found if found.contains("'<EOF>'") => "it ends too early".to_owned(),
+        found => found,
+    }
 }
 
 /// The byte at a line and column, both from 1.

@@ -58,6 +58,7 @@ pub(super) fn resend(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
     next_attempt(pending, now, send.timeout_ms);
     let attempt = pending.attempt;
     let token = turn.instance.tokens[at].clone();
+    turn.step_is(&node.step, StepStatus::Pending);
     note_resent(turn, node, attempt, false);
     emit_forward(turn, node, send, &token);
     Ok(())

@@ -11,7 +11,7 @@ use crate::instance::{Incident, IncidentKind, ObligationState, Status};
 
 use super::answer::{self, Place, Verdict};
 use super::turn::{Halt, Turn};
-use super::{Applied, Reason, attempt, compensate, finish, outcome, run, signal, start};
+use super::{Applied, Reason, attempt, finish, run, signal, start};
 
 /// Inputs that a parked instance keeps.
 pub const QUEUE_MAX: usize = 100;
@@ -41,7 +41,7 @@ pub(super) fn park(turn: &mut Turn<'_>, kind: IncidentKind, step: Option<&str>, 
 
 /// Parks an instance whose transition was undone, with the input at the head of its queue.
 pub(super) fn hold(turn: &mut Turn<'_>, input: &Input, halt: Halt) {
-    if turn.instance.status == Status::Parked {
+    if turn.instance.status == Status::Parked && !answers_incident(turn, input) {
         return retry_failed(turn, input, &halt);
     }
     if let Some(input) = queueable(turn, input) {
@@ -52,29 +52,25 @@ pub(super) fn hold(turn: &mut Turn<'_>, input: &Input, halt: Halt) {
 
 /// Applies a reply to a parked instance, if it resolves the incident; else it is kept.
 pub(super) fn reply(turn: &mut Turn<'_>, input: &Input, reply: &Reply) -> Result<Applied, Halt> {
-    match answer::place(turn.definition, turn.instance, reply) {
-        Place::Token(at) if awaits_answer(turn) => {
-            if verdict(turn, at, reply)? == Verdict::Technical {
-                return Ok(answer::given_up(turn, &reply.command.path));
-            }
-            resume(turn);
-            outcome::answered(turn, at, reply)?;
-        }
-        Place::Back(at) if confirms(turn, at, reply) => {
-            resume(turn);
-            compensate::answered(turn, at, reply)?;
-        }
-        Place::Unknown => return Ok(answer::orphan(turn, reply)),
-        Place::Answered => return Ok(Applied::Ignored(Reason::Duplicate)),
-        Place::GivenUp => return Ok(answer::given_up(turn, &reply.command.path)),
-        Place::Forward(at) if !turn.instance.obligations[at].unknown => {
-            return Ok(Applied::Ignored(Reason::Duplicate));
-        }
-        _ => return Ok(enqueue(turn, input)),
+    if resolves(turn, reply)? {
+        // Through the queue: should its transition be impossible, that is the new incident, and the answer is not lost.
+        turn.instance.queue.insert(0, input.clone());
+        resume(turn);
+        go_on(turn)?;
+        return Ok(Applied::Changed);
     }
-    finish::conclude(turn)?;
-    go_on(turn)?;
-    Ok(Applied::Changed)
+    let obligations = &turn.instance.obligations;
+    Ok(match answer::place(turn.definition, turn.instance, reply) {
+        Place::Unknown => answer::orphan(turn, reply),
+        Place::Answered => Applied::Ignored(Reason::Duplicate),
+        Place::GivenUp => answer::given_up(turn, &reply.command.path),
+        Place::Token(_) if awaits_answer(turn) => answer::given_up(turn, &reply.command.path),
+        Place::Forward(at) if !obligations[at].unknown => Applied::Ignored(Reason::Duplicate),
+        Place::Back(at) if obligations[at].state == ObligationState::Refused => {
+            Applied::Ignored(Reason::Duplicate)
+        }
+        Place::Token(_) | Place::Forward(_) | Place::Back(_) => enqueue(turn, input),
+    })
 }
 
 /// Keeps an input for later.
@@ -150,9 +146,11 @@ fn replay(turn: &mut Turn<'_>, input: &Input) -> Result<(), Halt> {
 fn retry_failed(turn: &mut Turn<'_>, input: &Input, halt: &Halt) {
     match &input.kind {
         Kind::Signal(signal) => signal::remember(turn, &signal.id),
-        Kind::Reply(_) => {
-            enqueue(turn, input);
-        }
+        // All that such a reply could do is to be kept, and that is what could not be done.
+        Kind::Reply(_) => turn.effects.push(Effect::DeadLetter {
+            class: halt.kind.word().to_owned(),
+            message: halt.detail.clone(),
+        }),
         _ => {}
     }
     if let Some(incident) = turn.instance.incident.as_mut() {
@@ -187,9 +185,25 @@ fn awaits_answer(turn: &Turn<'_>) -> bool {
     })
 }
 
-fn verdict(turn: &Turn<'_>, at: usize, reply: &Reply) -> Result<Verdict, Halt> {
+/// Is this the one reply that resolves the incident of a parked instance?
+fn resolves(turn: &Turn<'_>, reply: &Reply) -> Result<bool, Halt> {
+    Ok(match answer::place(turn.definition, turn.instance, reply) {
+        Place::Token(at) => awaits_answer(turn) && decides(turn, at, reply)?,
+        Place::Back(at) => confirms(turn, at, reply),
+        _ => false,
+    })
+}
+
+fn answers_incident(turn: &Turn<'_>, input: &Input) -> bool {
+    match &input.kind {
+        Kind::Reply(reply) => resolves(turn, reply).unwrap_or(false),
+        _ => false,
+    }
+}
+
+fn decides(turn: &Turn<'_>, at: usize, reply: &Reply) -> Result<bool, Halt> {
     let (_, send) = turn.send_at(turn.instance.tokens[at].node)?;
-    Ok(answer::verdict(send, &reply.outcome))
+    Ok(answer::verdict(send, &reply.outcome) != Verdict::Technical)
 }
 
 /// Does this reply confirm the compensation whose refusal parked the instance?

@@ -63,6 +63,11 @@ fn cancel(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
     if turn.instance.cancel.is_some() {
         return Ok(Applied::Ignored(Reason::Duplicate));
     }
+    let incident = turn.instance.incident.as_ref();
+    if incident.is_some_and(|incident| incident.kind == IncidentKind::CompensationRefused) {
+        // Turning back would wait behind this compensation for ever, with nobody to ask for it.
+        return rejected("a compensation was refused: retry it first");
+    }
     turn.instance.cancel = Some(reason.to_owned());
     turn.moment("cancel recorded".to_owned());
     match turn.instance.incident.clone() {
@@ -124,9 +129,6 @@ fn cancel_unbegun(turn: &mut Turn<'_>) -> Result<(), Halt> {
 fn retry(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
     match (turn.instance.status, turn.instance.incident.clone()) {
         (Status::Parked, Some(incident)) => retry_parked(turn, incident.kind),
-        (Status::Parked | Status::Suspended | Status::Terminated, _) => {
-            rejected(&format!("it is {}", turn.instance.status.word()))
-        }
         _ => resend_pending(turn),
     }
 }

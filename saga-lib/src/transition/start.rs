@@ -40,6 +40,11 @@ pub(super) fn begin(turn: &mut Turn<'_>, event: &Event) -> Result<Applied, Halt>
     let data = &mut turn.instance.data;
     data.insert(event.bind.clone(), event.payload.clone());
     let definition = turn.definition;
+    if definition.deadline.is_some() {
+        // Better parked than a promise that is silently not kept.
+        let detail = "this release cannot keep the deadline of a saga".to_owned();
+        return Err(Halt::program(None, detail));
+    }
     for variable in &definition.data {
         let value = turn.evaluate(&variable.name, &variable.init, &[])?;
         turn.instance.data.insert(variable.name.clone(), value);

@@ -1,1 +1,11 @@
+//! Tests of the transition function: dialogues by topic, then a model of participants under random schedules.
 
+mod compensation;
+mod definitions;
+mod dialogue;
+mod forward;
+mod incidents;
+mod late;
+mod model;
+mod signals;
+mod table;

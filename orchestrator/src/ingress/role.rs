@@ -1,0 +1,265 @@
+//! The ingress' part of the loop: source partitions as lanes without a store.
+//!
+//! Absent on purpose: transactions (the shell's) and order (the machine's).
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use connectors::log::{Delivery, Log, TopicSpec};
+use saga_lib::lane::{Effect, Event, LaneNo, Planned, Position, Round, Trouble, Worker};
+use schemas::bundle;
+use schemas::record::{Outgoing, Partition, Received};
+use schemas::signature::Keys;
+use schemas::topics::{self, Topics as Names};
+
+use super::origin;
+use super::plan::{self, Context, Outcome};
+use crate::lease::Lease;
+use crate::observe::Observer;
+use crate::registry::Registry;
+use crate::worker::role::{LanePlan, Output, OutputClass, Role};
+
+/// Largest inbox record: the topic's `max.message.bytes`.
+const INBOX_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What an ingress is made of.
+pub struct Setup {
+    /// Topic names.
+    pub names: Names,
+    /// Lanes of the installation.
+    pub lanes: u32,
+    /// Transactional id.
+    pub own_id: String,
+    /// Group id.
+    pub group: String,
+    /// Keys of internal records.
+    pub keys: Keys,
+    /// Definitions of this process.
+    pub registry: Registry,
+    /// The process' lease on its instance name.
+    pub lease: Lease,
+    /// Dead letters in a row after which a source stops.
+    pub dead_letters_in_a_row_max: u32,
+    /// Where events are told.
+    pub observer: Observer,
+}
+
+/// One source partition.
+#[derive(Debug, Default)]
+struct Source {
+    entries: Vec<Received>,
+    taken: usize,
+    refused: Vec<(i64, String)>,
+    outcome: Option<Outcome>,
+    in_a_row: u32,
+}
+
+/// The ingress role.
+pub struct Ingress {
+    setup: Setup,
+    partitions: Vec<Partition>,
+    sources: BTreeMap<LaneNo, Source>,
+    subscribed: Vec<String>,
+    refreshed: Option<Instant>,
+}
+
+impl Ingress {
+    /// An ingress that owns nothing yet.
+    pub fn new(setup: Setup, subscribed: Vec<String>) -> Self {
+        Self { setup, partitions: Vec::new(), sources: BTreeMap::new(), subscribed, refreshed: None }
+    }
+
+    /// Topics to read: those that active definitions start from, and the redrive topic. Missing ones are left out until they exist.
+    pub fn topics<L: Log>(log: &mut L, names: &Names, registry: &Registry) -> Vec<String> {
+        let mut topics: Vec<String> = registry.snapshot().start_topics().into_iter().collect();
+        topics.push(names.redrive());
+        topics.retain(|topic| match log.topic(topic) {
+            Ok(Some(_)) => true,
+            Ok(None) => {
+                tracing::warn!(topic, "Start topic does not exist yet; no saga starts from it until it is created.");
+                false
+            }
+            Err(_) => false,
+        });
+        topics
+    }
+
+    fn source(&mut self, lane: LaneNo) -> &mut Source {
+        self.sources.entry(lane).or_default()
+    }
+
+    fn take(&mut self, lane: LaneNo, from: i64, records: u32) {
+        let source = self.source(lane);
+        source.entries.retain(|record| record.offset >= from);
+        source.taken = source.entries.len().min(records as usize);
+        source.refused.clear();
+        source.outcome = None;
+    }
+
+    fn plan_source(&mut self, lane: LaneNo) -> Planned {
+        let definitions = self.setup.registry.snapshot();
+        let partition = self.partitions[lane as usize].clone();
+        let cx = Context {
+            names: &self.setup.names,
+            lanes: self.setup.lanes,
+            keys: &self.setup.keys,
+            definitions: &definitions,
+            group: &self.setup.group,
+            bytes_max: INBOX_BYTES_MAX,
+        };
+        let source = self.sources.entry(lane).or_default();
+        let mut outcome = plan::plan(&cx, &source.entries[..source.taken], &source.refused, source.in_a_row);
+        if outcome.in_a_row > self.setup.dead_letters_in_a_row_max {
+            let reason = format!(
+                "{} dead letters in a row: after a bad deploy the topic would be drained into `{}`; mend the definition, then restart",
+                outcome.in_a_row,
+                self.setup.names.dead_letter(&partition.topic)
+            );
+            return Planned { lane, end: Err(reason) };
+        }
+        if !definitions.sources.contains(&partition) {
+            let record = bundle::encode_source(&self.setup.names, &partition);
+            outcome.plan.outputs.push(Output { record, input: outcome.end - 1, class: OutputClass::Inbox });
+        }
+        let end = outcome.end;
+        source.outcome = Some(outcome);
+        Planned { lane, end: Ok(end) }
+    }
+
+    /// New definitions may start from further topics.
+    fn refresh<L: Log>(&mut self, log: &mut L) {
+        if let Err(error) = self.setup.registry.refresh(log) {
+            tracing::debug!(%error, "Definitions could not be read; trying again.");
+            return;
+        }
+        let known = self.setup.registry.snapshot().start_topics();
+        if known.iter().all(|topic| self.subscribed.contains(topic)) {
+            return;
+        }
+        let topics = Self::topics(log, &self.setup.names, &self.setup.registry);
+        if topics != self.subscribed && log.subscribe(&topics).is_ok() {
+            tracing::info!(?topics, "Reading further topics.");
+            self.subscribed = topics;
+        }
+    }
+
+    fn create_dead_letter_topics<L: Log>(&self, log: &mut L, partitions: &[Partition]) {
+        let mut names: Vec<String> = partitions.iter().map(|p| self.setup.names.dead_letter(&p.topic)).collect();
+        names.sort();
+        names.dedup();
+        let config = topics::settings(topics::Kind::DeadLetter);
+        let specs: Vec<_> = names.into_iter().map(|name| TopicSpec { name, partitions: 1, config: config.clone() }).collect();
+        if let Err(error) = log.create_topics(&specs) {
+            tracing::warn!(%error, "Dead-letter topics could not be created.");
+        }
+    }
+}
+
+impl<L: Log> Role<L> for Ingress {
+    fn name(&self) -> &'static str {
+        "ingress"
+    }
+
+    fn assigned(&mut self, log: &mut L, partitions: &[Partition]) -> Vec<LaneNo> {
+        self.create_dead_letter_topics(log, partitions);
+        self.sources.clear();
+        let mut lanes = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let known = self.partitions.iter().position(|p| p == partition);
+            let at = known.unwrap_or_else(|| {
+                self.partitions.push(partition.clone());
+                self.partitions.len() - 1
+            });
+            lanes.push(u32::try_from(at).unwrap_or(u32::MAX));
+        }
+        lanes
+    }
+
+    fn partition(&self, lane: LaneNo) -> Partition {
+        self.partitions[lane as usize].clone()
+    }
+
+    fn lane(&self, partition: &Partition) -> Option<LaneNo> {
+        self.partitions.iter().position(|p| p == partition).and_then(|at| u32::try_from(at).ok())
+    }
+
+    fn keep(&mut self, lane: LaneNo, records: Vec<Received>) {
+        self.source(lane).entries.extend(records);
+    }
+
+    fn forget(&mut self, lane: LaneNo) {
+        self.sources.remove(&lane);
+    }
+
+    fn ready(&mut self, _lane: LaneNo) {}
+
+    fn execute(&mut self, log: &mut L, effect: Effect) -> Event {
+        match effect {
+            Effect::Round { loads, .. } => {
+                for (lane, from, records) in &loads {
+                    self.take(*lane, *from, *records);
+                }
+                let positions = loads.iter().map(|_| Position::default()).collect();
+                Event::Rounded(Ok(Round { answers: Vec::new(), positions }))
+            }
+            Effect::Origin { lane } => {
+                let source = self.partitions[lane as usize].clone();
+                let definitions = self.setup.registry.snapshot();
+                Event::Origin(origin::origin(log, &self.setup.names, &definitions, &source))
+            }
+            other => Event::Origin(Err(Trouble::Stop(format!("an ingress has no {other:?}")))),
+        }
+    }
+
+    fn plan(&mut self, _log: &mut L, lanes: &[LaneNo], refused: &[(LaneNo, i64, String)], set_aside: Option<&str>) -> Vec<Planned> {
+        if let Some((lane, input, reason)) = refused.last() {
+            self.source(*lane).refused.push((*input, reason.clone()));
+        }
+        if let (Some(reason), Some(lane)) = (set_aside, lanes.first()) {
+            let source = self.source(*lane);
+            let offset = source.entries.first().map_or(0, |record| record.offset);
+            source.refused.push((offset, reason.to_owned()));
+        }
+        lanes.iter().map(|lane| self.plan_source(*lane)).collect()
+    }
+
+    fn planned(&self, lane: LaneNo) -> Option<&LanePlan> {
+        self.sources.get(&lane)?.outcome.as_ref().map(|outcome| &outcome.plan)
+    }
+
+    fn committed(&mut self, lanes: &[LaneNo]) {
+        for lane in lanes {
+            let topic = self.partitions[*lane as usize].topic.clone();
+            let source = self.sources.entry(*lane).or_default();
+            let Some(outcome) = source.outcome.take() else { continue };
+            source.entries.retain(|record| record.offset >= outcome.end);
+            source.taken = 0;
+            source.in_a_row = outcome.in_a_row;
+            self.setup.observer.ingested(&topic, &outcome.plan, &outcome.stats);
+        }
+    }
+
+    fn between(&mut self, log: &mut L, machine: &mut Worker) {
+        if self.refreshed.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+            self.refreshed = Some(Instant::now());
+            self.refresh(log);
+            self.setup.observer.lanes(machine.states());
+        }
+    }
+
+    fn still_ours(&mut self) -> Result<(), String> {
+        self.setup.lease.check()
+    }
+
+    fn probe(&self, _lane: LaneNo) -> Option<Outgoing> {
+        Some(Outgoing {
+            topic: self.setup.names.definitions(),
+            partition: Some(0),
+            key: Some(b"@probe".to_vec()),
+            value: None,
+            headers: schemas::record::Headers::default(),
+        })
+    }
+
+    fn delivered(&mut self, _delivery: &Delivery) {}
+}

@@ -1,0 +1,134 @@
+//! Definitions of this process: a cached fold over `<app>.definitions`.
+//!
+//! Shared by all loops; whoever needs something newer reads the topic to its end. Snapshots are immutable, so a plan sees one state.
+//!
+//! Absent on purpose: compiling (see `skald deploy`) and deciding what is active.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use connectors::log::{Error as LogError, Log};
+use saga_lib::ir::Definition;
+use schemas::bundle::{self, Active, Entry, Installation};
+use schemas::record::Partition;
+use schemas::topics::Topics;
+
+/// One state of the definitions topic.
+#[derive(Debug, Clone, Default)]
+pub struct Definitions {
+    by_hash: BTreeMap<String, Arc<Definition>>,
+    /// Active versions by definition name.
+    pub active: BTreeMap<String, Active>,
+    /// Hashes by (name, version).
+    pub versions: BTreeMap<(String, u32), String>,
+    /// Source partitions that ingress has begun to read.
+    pub sources: BTreeSet<Partition>,
+    /// What must never change.
+    pub installation: Option<Installation>,
+    /// Rises with every change.
+    pub generation: u64,
+}
+
+impl Definitions {
+    /// The definition of `name@version#hash`.
+    pub fn by_reference(&self, reference: &str) -> Option<Arc<Definition>> {
+        let (_, hash) = reference.rsplit_once('#')?;
+        self.by_hash.get(hash).cloned()
+    }
+
+    /// The definition with this hash.
+    pub fn by_hash(&self, hash: &str) -> Option<&Arc<Definition>> {
+        self.by_hash.get(hash)
+    }
+
+    /// Active definitions with their `name@version#hash` and the time of their activation.
+    pub fn active(&self) -> impl Iterator<Item = (String, &Active, &Arc<Definition>)> {
+        self.active.iter().filter_map(|(name, active)| {
+            let definition = self.by_hash.get(&active.hash)?;
+            Some((format!("{name}@{}#{}", active.version, active.hash), active, definition))
+        })
+    }
+
+    /// Topics that active definitions start from.
+    pub fn start_topics(&self) -> BTreeSet<String> {
+        self.active().flat_map(|(_, _, d)| d.starts.iter().map(|s| s.topic.clone())).collect()
+    }
+
+    fn apply(&mut self, entry: Entry) {
+        match entry {
+            Entry::Bundle(bundle) => {
+                self.by_hash.insert(bundle.hash, Arc::new(bundle.ir));
+            }
+            Entry::Version { name, version, hash } => {
+                self.versions.insert((name, version), hash);
+            }
+            Entry::Active { name, active } => {
+                self.active.insert(name, active);
+            }
+            Entry::Installation(installation) => self.installation = Some(installation),
+            Entry::Source(partition) => {
+                self.sources.insert(partition);
+            }
+            Entry::Removed { key } => {
+                self.active.remove(&key);
+            }
+            Entry::Unknown { key } => tracing::warn!(key, "Entry of the definitions topic is of a newer release."),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    partition: Partition,
+    cursor: i64,
+    snapshot: Arc<Definitions>,
+}
+
+/// Definitions, shared by the loops of a process.
+#[derive(Debug, Clone)]
+pub struct Registry(Arc<Mutex<Inner>>);
+
+impl Registry {
+    /// Nothing read yet.
+    pub fn new(topics: &Topics) -> Self {
+        let partition = Partition::new(topics.definitions(), 0);
+        Self(Arc::new(Mutex::new(Inner { partition, cursor: 0, snapshot: Arc::default() })))
+    }
+
+    /// The newest state read.
+    pub fn snapshot(&self) -> Arc<Definitions> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner).snapshot)
+    }
+
+    /// Reads to the end of what is committed.
+    ///
+    /// # Errors
+    /// The log's; what was read before stays.
+    pub fn refresh<L: Log>(&self, log: &mut L) -> Result<(), LogError> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let partition = inner.partition.clone();
+        let extent = log.extent(&partition)?;
+        inner.cursor = inner.cursor.max(extent.begin);
+        if inner.cursor >= extent.stable_end {
+            return Ok(());
+        }
+        let mut next = Definitions::clone(&inner.snapshot);
+        while inner.cursor < extent.stable_end {
+            let chunk = log.read(&partition, inner.cursor, extent.stable_end, 500, Duration::from_millis(500))?;
+            for record in &chunk.records {
+                match bundle::decode(record) {
+                    Ok(entry) => next.apply(entry),
+                    Err(error) => tracing::error!(%error, "Record of the definitions topic cannot be used."),
+                }
+            }
+            if chunk.next <= inner.cursor {
+                break;
+            }
+            inner.cursor = chunk.next;
+        }
+        next.generation += 1;
+        inner.snapshot = Arc::new(next);
+        Ok(())
+    }
+}

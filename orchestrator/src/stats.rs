@@ -1,0 +1,36 @@
+//! What a plan did, for metrics: counted per batch and only after its transaction committed.
+//!
+//! Absent on purpose: metric names (see `metric`).
+
+use std::collections::BTreeMap;
+
+use saga_lib::effect::Note;
+
+/// Counts of one plan.
+#[derive(Debug, Clone, Default)]
+pub struct Stats {
+    /// Inputs by kind.
+    pub consumed: BTreeMap<&'static str, u64>,
+    /// Inputs without effect by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Records that could not be decoded, by reason.
+    pub undecodable: BTreeMap<&'static str, u64>,
+    /// Dead letters by class.
+    pub dead_letters: BTreeMap<String, u64>,
+    /// What happened, by definition (`name@version`), with the instance's age at that time, ms.
+    pub notes: Vec<(String, Note, i64)>,
+    /// Oldest record time of the plan, ms.
+    pub oldest_ms: Option<i64>,
+}
+
+impl Stats {
+    /// One more record without effect.
+    pub fn skip(&mut self, reason: &'static str) {
+        *self.skipped.entry(reason).or_default() += 1;
+    }
+
+    /// One more dead letter.
+    pub fn dead_letter(&mut self, class: &str) {
+        *self.dead_letters.entry(class.to_owned()).or_default() += 1;
+    }
+}

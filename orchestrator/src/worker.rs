@@ -1,0 +1,76 @@
+//! The worker loop: one OS thread that executes what [`saga_lib::lane::Worker`] says, over a [`connectors::log::Log`].
+//!
+//! Engine and ingress run the same loop; what differs between them is a [`Role`]: how records are planned, and what a store is.
+//!
+//! Absent on purpose: decisions. Which step follows which is the machine's business; the shell only reports.
+
+pub mod role;
+mod shell;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use connectors::log::Log;
+use saga_lib::lane::{Effect, Event, Now, Worker};
+
+pub use role::{LanePlan, Output, Role};
+pub use shell::Shell;
+
+/// Asks the loops of a process to end.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Was it asked?
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Why a loop ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Another process runs under this instance's name: give each its own `--instance`.
+    #[error("another process took over the instance name ({reason}): give each process its own --instance")]
+    NameTaken {
+        /// Who.
+        reason: String,
+    },
+}
+
+/// Milliseconds since 1970 by the wall clock.
+pub fn wall_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Runs until asked to stop. Between two transactions only, so that a planned stop leaves nothing open.
+///
+/// # Errors
+/// [`Error::NameTaken`].
+pub fn run<L: Log, R: Role<L>>(machine: &mut Worker, shell: &mut Shell<L, R>, stop: &Stop) -> Result<(), Error> {
+    let start = Instant::now();
+    let mut event = Event::Opened;
+    loop {
+        let mono_ms = i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let mut effects = machine.step(Now { mono_ms, wall_ms: wall_ms() }, event);
+        let asked = effects.pop();
+        for told in effects {
+            shell.told(told)?;
+        }
+        let Some(effect) = asked else { return Ok(()) };
+        if matches!(effect, Effect::Poll { .. }) {
+            if stop.is_stopped() {
+                return Ok(());
+            }
+            shell.between(machine);
+        }
+        event = shell.execute(effect);
+    }
+}

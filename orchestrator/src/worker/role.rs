@@ -1,0 +1,113 @@
+//! What differs between the loops of engine and ingress.
+//!
+//! Absent on purpose: the transaction itself, which the shell runs the same way for both.
+
+use connectors::log::{Delivery, Log};
+use saga_lib::lane::{Effect, Event, LaneNo, Planned, Worker};
+use schemas::record::{Outgoing, Partition, Received};
+
+/// Token of plain records that are forwarded replies; other plain tokens are the role's own.
+pub const FORWARD_TOKEN: u64 = u64::MAX;
+
+/// A record of a lane's plan.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The record.
+    pub record: Outgoing,
+    /// Offset of the input that caused it.
+    pub input: i64,
+    /// What it is, for counting and for what follows when it is refused.
+    pub class: OutputClass,
+}
+
+/// What an output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OutputClass {
+    /// A command.
+    Command,
+    /// A published event.
+    Event,
+    /// A history fact.
+    History,
+    /// A journal image.
+    Journal,
+    /// The lane's header, always last.
+    Header,
+    /// An inbox record (ingress).
+    Inbox,
+    /// A dead letter.
+    DeadLetter,
+    /// A copy for the orphans topic.
+    Orphan,
+}
+
+impl OutputClass {
+    /// The value of the label `topic_class`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Event | Self::Orphan => "event",
+            Self::History => "history",
+            Self::Journal | Self::Header => "journal",
+            Self::Inbox => "inbox",
+            Self::DeadLetter => "dead_letter",
+        }
+    }
+}
+
+/// The plan of one lane for one transaction.
+#[derive(Debug, Clone, Default)]
+pub struct LanePlan {
+    /// Records of the transaction; a header, if any, is last.
+    pub outputs: Vec<Output>,
+    /// Records to be written by the plain producer and acknowledged before B5 (forwarded replies).
+    pub plain: Vec<Outgoing>,
+}
+
+/// What a loop does with its lanes.
+pub trait Role<L: Log> {
+    /// `engine` or `ingress`.
+    fn name(&self) -> &'static str;
+
+    /// Handles of newly assigned partitions.
+    fn assigned(&mut self, log: &mut L, partitions: &[Partition]) -> Vec<LaneNo>;
+
+    /// The partition of a lane.
+    fn partition(&self, lane: LaneNo) -> Partition;
+
+    /// The lane of a partition.
+    fn lane(&self, partition: &Partition) -> Option<LaneNo>;
+
+    /// Keeps what a poll brought.
+    fn keep(&mut self, lane: LaneNo, records: Vec<Received>);
+
+    /// Forgets everything about a lane.
+    fn forget(&mut self, lane: LaneNo);
+
+    /// A lane became ready.
+    fn ready(&mut self, lane: LaneNo);
+
+    /// Executes an effect of its own: Claim, Sample, Clear, ReadJournal, Apply, Origin, Round.
+    fn execute(&mut self, log: &mut L, effect: Effect) -> Event;
+
+    /// B3: plans the records taken.
+    fn plan(&mut self, log: &mut L, lanes: &[LaneNo], refused: &[(LaneNo, i64, String)], set_aside: Option<&str>) -> Vec<Planned>;
+
+    /// The plan of a lane.
+    fn planned(&self, lane: LaneNo) -> Option<&LanePlan>;
+
+    /// B6: the transaction is committed; `headers` in the order of `lanes`.
+    fn committed(&mut self, lanes: &[LaneNo]);
+
+    /// Before a poll, no transaction open: timers, definitions, metrics.
+    fn between(&mut self, log: &mut L, machine: &mut Worker);
+
+    /// B7: may this process go on under its name? `Err` names the foreign holder.
+    fn still_ours(&mut self) -> Result<(), String>;
+
+    /// A record of this topic for a probe of this lane (acknowledged, then aborted).
+    fn probe(&self, lane: LaneNo) -> Option<Outgoing>;
+
+    /// A plain record was written or not.
+    fn delivered(&mut self, delivery: &Delivery);
+}

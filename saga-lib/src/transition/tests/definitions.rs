@@ -1,0 +1,181 @@
+//! Definitions for tests, and small changes to them. Expressions are plain paths.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::expr::Expr;
+use crate::ir::{
+    Catch, Compensation, Definition, Directive, Duplicates, Finally, From, Jitter, Kind, LAYOUT,
+    Node, Publish, Retry, Send, Start, StepKind, Target, Template, Variable,
+};
+
+/// Attempts of a forward command.
+pub const ATTEMPTS: u32 = 3;
+
+pub fn expr(source: &str) -> Expr {
+    Expr::compile(source).unwrap()
+}
+
+pub fn path(source: &str) -> Template {
+    Template::Expr(expr(source))
+}
+
+pub fn object<const N: usize>(fields: [(&str, Template); N]) -> Template {
+    Template::Object(fields.map(|(k, v)| (k.to_owned(), v)).into())
+}
+
+pub fn literal(value: Value) -> Template {
+    Template::Literal(value)
+}
+
+/// credit, stock (compensatable), payment (pivot), ship, invoice (retriable).
+pub fn order() -> Definition {
+    definition(vec![
+        compensatable("credit"),
+        compensatable("stock"),
+        step("payment", StepKind::Pivot),
+        step("ship", StepKind::Retriable),
+        step("invoice", StepKind::Retriable),
+    ])
+}
+
+/// credit, stock, carrier: every one compensatable, no pivot.
+pub fn booking() -> Definition {
+    definition(vec![
+        compensatable("credit"),
+        compensatable("stock"),
+        compensatable("carrier"),
+    ])
+}
+
+pub fn definition(mut nodes: Vec<Node>) -> Definition {
+    let count = nodes.len();
+    for (ix, node) in nodes.iter_mut().enumerate() {
+        node.next = (ix + 1 < count).then_some(ix as u32 + 1);
+    }
+    Definition {
+        layout: LAYOUT,
+        name: "order".to_owned(),
+        version: 1,
+        starts: vec![start()],
+        data: vec![Variable {
+            name: "note".to_owned(),
+            r#type: None,
+            init: literal(json!("initial")),
+        }],
+        nodes,
+        finally: Finally {
+            completed: vec![publish("Done")],
+            compensated: vec![Publish {
+                payload: object([("reason", path("error.code")), ("step", path("error.step"))]),
+                ..publish("Cancelled")
+            }],
+            parked: vec![publish("Stuck")],
+        },
+        retain_ms: 3_600_000,
+        deadline: None,
+    }
+}
+
+pub fn publish(r#type: &str) -> Publish {
+    Publish {
+        topic: "orders".to_owned(),
+        r#type: r#type.to_owned(),
+        key: None,
+        payload: object([("id", path("order.id"))]),
+    }
+}
+
+fn start() -> Start {
+    Start {
+        topic: "orders".to_owned(),
+        r#type: None,
+        bind: "order".to_owned(),
+        key: expr("order.id"),
+        filter: None,
+        id: None,
+        duplicates: Duplicates::Ignore,
+        from: From::Activation,
+    }
+}
+
+pub fn node(step: &str, kind: Kind) -> Node {
+    Node {
+        step: step.to_owned(),
+        when: None,
+        next: None,
+        kind,
+    }
+}
+
+pub fn set(step: &str, name: &str, value: Template) -> Node {
+    node(step, Kind::Set(BTreeMap::from([(name.to_owned(), value)])))
+}
+
+pub fn step(name: &str, kind: StepKind) -> Node {
+    let send = Send {
+        target: target(name, "do"),
+        payload: object([("total", path("order.total"))]),
+        key: None,
+        keep: None,
+        kind,
+        success: vec!["ok".to_owned()],
+        refusal: vec!["refused".to_owned(), "declined".to_owned()],
+        compensation: Compensation::NotApplicable,
+        timeout_ms: 30_000,
+        retry: retry(Some(ATTEMPTS)),
+        catch: BTreeMap::new(),
+    };
+    node(name, Kind::Send(Box::new(send)))
+}
+
+pub fn compensatable(name: &str) -> Node {
+    let compensation = Compensation::Command {
+        target: target(name, "undo"),
+        payload: Some(object([
+            ("request", path("request")),
+            ("note", path("note")),
+        ])),
+        timeout_ms: 30_000,
+        retry: retry(None),
+    };
+    with(step(name, StepKind::Compensatable), |send| {
+        send.compensation = compensation;
+    })
+}
+
+pub fn with(mut node: Node, change: impl FnOnce(&mut Send)) -> Node {
+    if let Kind::Send(send) = &mut node.kind {
+        change(send);
+    }
+    node
+}
+
+pub fn catching(node: Node, outcome: &str, then: Directive) -> Node {
+    with(node, |send| {
+        send.catch
+            .insert(outcome.to_owned(), Catch { run: None, then });
+    })
+}
+
+pub fn retry(max: Option<u32>) -> Retry {
+    Retry {
+        max,
+        first_ms: 200,
+        factor: 2.0,
+        cap_ms: 10_000,
+        jitter: Jitter::Full,
+        within_ms: None,
+        after_failed: true,
+        after_timeout: true,
+    }
+}
+
+fn target(name: &str, r#type: &str) -> Target {
+    Target {
+        operation: format!("{name}.{}", r#type),
+        topic: format!("{name}.commands"),
+        r#type: r#type.to_owned(),
+    }
+}
