@@ -2,7 +2,9 @@
 //!
 //! Absent on purpose: decisions about instances and lanes (`saga_lib`), and any type of a Kafka or Redis client (`connectors`).
 
+pub mod cli;
 pub mod config;
+pub mod entry;
 pub mod crash;
 pub mod engine;
 pub mod http;

@@ -133,7 +133,7 @@ mod tests {
             vec!["order/22\u{1b}[2J".into(), "x".into()],
         ];
         let expected =
-            "ID                   STATUS\norder/1              running\norder/22\\u{1b}[2J    x";
+            "ID                 STATUS\norder/1            running\norder/22\\u{1b}[2J  x";
         assert_eq!(table(&["id", "status"], rows), expected);
     }
 

@@ -91,11 +91,11 @@ impl Sagas {
             replies_orphaned: self.replies_orphaned.with(&[name]),
             steps: Mutex::default(),
             incidents: incident_kinds()
-                .map(|kind| (kind, self.incidents.with(&[name, kind_word(kind)])))
+                .map(|kind| (kind, self.incidents.with(&[name, kind.word()])))
                 .collect(),
             incidents_open: incident_kinds()
                 .map(|kind| {
-                    let gauge = self.incidents_open.with(&[name, kind_word(kind)]);
+                    let gauge = self.incidents_open.with(&[name, kind.word()]);
                     (kind, LaneSum::new(gauge))
                 })
                 .collect(),
@@ -197,7 +197,7 @@ pub struct StepMetrics {
 fn incident_kinds() -> impl Iterator<Item = IncidentKind> {
     use IncidentKind::{
         CompensationFailing, CompensationRefused, Declared, ExpressionFault, OutputRefused, Panic,
-        Poison, RetriesExhausted, Program, UnknownDefinition, UnknownPivot,
+        Poison, Program, RetriesExhausted, UnknownDefinition, UnknownPivot,
     };
     [
         UnknownPivot,
@@ -213,23 +213,6 @@ fn incident_kinds() -> impl Iterator<Item = IncidentKind> {
         Program,
     ]
     .into_iter()
-}
-
-/// The word for a kind of incident, in metrics and output.
-pub fn kind_word(kind: IncidentKind) -> &'static str {
-    match kind {
-        IncidentKind::UnknownPivot => "unknown_pivot",
-        IncidentKind::CompensationRefused => "compensation_refused",
-        IncidentKind::CompensationFailing => "compensation_failing",
-        IncidentKind::RetriesExhausted => "retries_exhausted",
-        IncidentKind::ExpressionFault => "expression_fault",
-        IncidentKind::OutputRefused => "output_refused",
-        IncidentKind::Panic => "panic",
-        IncidentKind::UnknownDefinition => "unknown_definition",
-        IncidentKind::Poison => "poison",
-        IncidentKind::Declared => "declared",
-        IncidentKind::Program => "program",
-    }
 }
 
 type Named = (&'static str, &'static str);

@@ -1,0 +1,61 @@
+//! The command line: one file per subcommand, each with its arguments and `run`.
+//!
+//! Data goes to stdout, talk to stderr. Exit codes are part of the interface, see [`EXIT_CODES`].
+//!
+//! Absent on purpose: what the verbs do (see [`crate::client`]); here arguments become calls and results become text.
+
+pub mod check;
+pub mod demo;
+pub mod error;
+pub mod serve;
+pub mod settings;
+
+use clap::{Parser, Subcommand};
+
+pub use error::Error;
+
+use crate::output::{Console, Format};
+
+/// Orchestrates sagas on Kafka: events in, commands out, compensation when a step fails.
+#[derive(Debug, Parser)]
+#[command(name = "skald", version, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    /// How data is written to stdout.
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    pub output: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run order sagas against built-in participants; needs no servers.
+    Demo(demo::Args),
+    /// Run workers and ingress until stopped.
+    Serve(serve::Args),
+    /// Compile definitions and show every mistake.
+    Check(check::Args),
+}
+
+/// What exit codes mean; shown by `--help`.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the input is bad, or the request was refused
+  2  the command line or the configuration is wrong
+  3  Kafka or Redis cannot be reached
+  4  sent, but its effect was not seen in time";
+
+/// Runs a parsed command line.
+///
+/// # Errors
+/// [`Error`], which knows its exit code.
+pub fn run(cli: Cli, console: &mut Console<'_>) -> Result<(), Error> {
+    match cli.command {
+        Command::Demo(args) => demo::run(&args, console),
+        Command::Serve(args) => serve::run(&args, console),
+        Command::Check(args) => check::run(&args, console),
+    }
+}

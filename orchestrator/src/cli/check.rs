@@ -1,0 +1,194 @@
+//! `skald check FILE...`: compiles definitions and shows every mistake of every file.
+//!
+//! Absent on purpose: servers. Whether topics exist is found out at deploy and start.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use saga_lib::definition::{self, Diagnostic};
+use saga_lib::ir::Definition;
+use serde::Serialize;
+
+use super::Error;
+use crate::output::{Console, Format};
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Definitions in YAML.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Checks; mistakes are data, so they go to stdout.
+///
+/// # Errors
+/// [`Error::Shown`] if there was a mistake.
+pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
+    let checked = check_all(&args.files, console.color);
+    match console.format {
+        Format::Json => console.json(&findings(&checked))?,
+        Format::Table => show(&checked, console)?,
+    }
+    console.talk(&summary(&checked));
+    let bad = checked.iter().any(|file| file.mistakes() > 0);
+    if bad { Err(Error::Shown) } else { Ok(()) }
+}
+
+/// One checked file.
+struct Checked {
+    name: String,
+    result: Result<Definition, Mistakes>,
+}
+
+enum Mistakes {
+    /// Not a readable text file, or in conflict with another one.
+    File(String),
+    /// Mistakes in its text, and the same for people.
+    Text(Vec<Diagnostic>, String),
+}
+
+impl Checked {
+    fn mistakes(&self) -> usize {
+        match &self.result {
+            Ok(_) => 0,
+            Err(Mistakes::File(_)) => 1,
+            Err(Mistakes::Text(diagnostics, _)) => diagnostics.len(),
+        }
+    }
+}
+
+/// One mistake, for programs.
+#[derive(Debug, Serialize)]
+struct Finding<'a> {
+    file: &'a str,
+    line: Option<usize>,
+    column: Option<usize>,
+    code: Option<&'a str>,
+    message: &'a str,
+    help: Option<&'a str>,
+    notes: &'a [String],
+}
+
+fn check_all(files: &[PathBuf], color: bool) -> Vec<Checked> {
+    let mut checked: Vec<Checked> = files
+        .iter()
+        .map(|path| check_one(&path.display().to_string(), path, color))
+        .collect();
+    refuse_twins(&mut checked);
+    checked
+}
+
+fn check_one(name: &str, path: &PathBuf, color: bool) -> Checked {
+    let result = match std::fs::read_to_string(path) {
+        Err(error) => Err(Mistakes::File(format!("cannot be read: {error}"))),
+        Ok(source) => definition::compile(name, &source).map_err(|diagnostics| {
+            let text = definition::render(name, &source, &diagnostics, color);
+            Mistakes::Text(diagnostics, text)
+        }),
+    };
+    Checked {
+        name: name.to_owned(),
+        result,
+    }
+}
+
+/// A version is immutable, so two files must not describe one version differently.
+fn refuse_twins(checked: &mut [Checked]) {
+    let mut seen: BTreeMap<(String, u32), (String, String)> = BTreeMap::new();
+    for file in checked {
+        let Ok(definition) = &file.result else {
+            continue;
+        };
+        let version = (definition.name.clone(), definition.version);
+        let hash = definition.hash();
+        match seen.get(&version) {
+            Some((first, known)) if *known != hash => {
+                let (name, number) = version;
+                file.result = Err(Mistakes::File(format!(
+                    "describes `{name}@{number}` differently than {first}: give one of them another version"
+                )));
+            }
+            Some(_) => {}
+            None => {
+                seen.insert(version, (file.name.clone(), hash));
+            }
+        }
+    }
+}
+
+fn show(checked: &[Checked], console: &mut Console<'_>) -> Result<(), Error> {
+    for file in checked {
+        match &file.result {
+            Ok(definition) => console.line(&good(&file.name, definition))?,
+            Err(Mistakes::File(message)) => {
+                console.line(&format!("error: {} {message}\n", file.name))?;
+            }
+            Err(Mistakes::Text(_, text)) => console.line(text.trim_end_matches('\n'))?,
+        }
+        if file.mistakes() > 0 {
+            console.line("")?;
+        }
+    }
+    Ok(())
+}
+
+fn good(name: &str, definition: &Definition) -> String {
+    format!(
+        "{name}: {}@{} is good (hash {})",
+        definition.name,
+        definition.version,
+        definition.hash()
+    )
+}
+
+fn findings(checked: &[Checked]) -> Vec<Finding<'_>> {
+    let mut findings = Vec::new();
+    for file in checked {
+        match &file.result {
+            Ok(_) => {}
+            Err(Mistakes::File(message)) => findings.push(Finding {
+                file: &file.name,
+                line: None,
+                column: None,
+                code: None,
+                message,
+                help: None,
+                notes: &[],
+            }),
+            Err(Mistakes::Text(diagnostics, _)) => findings.extend(diagnostics.iter().map(finding)),
+        }
+    }
+    findings
+}
+
+fn finding(diagnostic: &Diagnostic) -> Finding<'_> {
+    Finding {
+        file: &diagnostic.file,
+        line: Some(diagnostic.line),
+        column: Some(diagnostic.column),
+        code: Some(diagnostic.code),
+        message: &diagnostic.message,
+        help: diagnostic.help.as_deref(),
+        notes: &diagnostic.notes,
+    }
+}
+
+fn summary(checked: &[Checked]) -> String {
+    let mistakes: usize = checked.iter().map(Checked::mistakes).sum();
+    let bad = checked.iter().filter(|file| file.mistakes() > 0).count();
+    let files = counted(checked.len(), "file");
+    if mistakes == 0 {
+        return format!("{files} checked, no mistakes");
+    }
+    let found = counted(mistakes, "mistake");
+    format!("{files} checked, {found} in {bad}")
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests;

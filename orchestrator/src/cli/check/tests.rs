@@ -1,0 +1,129 @@
+//! Output and exit codes of `skald check`.
+
+use clap::Parser;
+
+use crate::cli::{self, Cli};
+use crate::output::Console;
+
+const GOOD: &str = "saga: order\nversion: 1\nstart: { topic: orders, type: OrderPlaced, as: order, key: order.id }\nsteps:\n  - id: credit\n    command: credit.reserve\n    with: { amount: =order.total }\n    compensate: credit.release\n";
+
+struct Ran {
+    code: u8,
+    out: String,
+    talk: String,
+}
+
+fn check_files(files: &[(&str, &str)], further: &[&str]) -> Ran {
+    let dir = tempfile::tempdir().expect("directory");
+    let mut line = vec!["skald".to_owned(), "check".to_owned()];
+    line.extend(further.iter().map(|&flag| flag.to_owned()));
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        line.push(path.display().to_string());
+    }
+    let mut ran = run(&line);
+    let place = format!("{}/", dir.path().display());
+    ran.out = ran.out.replace(&place, "");
+    ran
+}
+
+fn run(line: &[String]) -> Ran {
+    let cli = Cli::try_parse_from(line).expect("parses");
+    let (mut out, mut talk) = (Vec::new(), Vec::new());
+    let mut console = Console {
+        out: &mut out,
+        talk: &mut talk,
+        format: cli.output,
+        color: false,
+        answers: None,
+    };
+    let code = cli::run(cli, &mut console).map_or_else(|e| e.exit_code(), |()| 0);
+    Ran {
+        code,
+        out: String::from_utf8(out).expect("text"),
+        talk: String::from_utf8(talk).expect("text"),
+    }
+}
+
+#[test]
+fn a_good_file_is_named_with_its_version() {
+    let ran = check_files(&[("order.yaml", GOOD)], &[]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(
+        ran.out.starts_with("order.yaml: order@1 is good (hash "),
+        "{}",
+        ran.out
+    );
+    assert_eq!(ran.talk, "1 file checked, no mistakes\n");
+}
+
+#[test]
+fn mistakes_show_line_caret_and_suggestion() {
+    let bad = GOOD
+        .replace("comand", "")
+        .replace("    command:", "    comand:");
+    let ran = check_files(&[("order.yaml", &bad)], &[]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("order.yaml:6:"), "{}", ran.out);
+    assert!(ran.out.contains("^^^"), "{}", ran.out);
+    assert!(ran.out.contains("did you mean `command`?"), "{}", ran.out);
+    assert!(ran.talk.starts_with("1 file checked, "), "{}", ran.talk);
+}
+
+#[test]
+fn every_file_is_checked_whatever_is_wrong_with_the_first() {
+    let bad = GOOD.replace("saga: order", "saga: 5 5");
+    let ran = check_files(&[("bad.yaml", &bad), ("good.yaml", GOOD)], &[]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.out.contains("good.yaml: order@1 is good"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.talk.ends_with("in 1\n"), "{}", ran.talk);
+}
+
+#[test]
+fn json_is_one_list_of_mistakes() {
+    let bad = GOOD.replace("    command:", "    comand:");
+    let ran = check_files(
+        &[("order.yaml", &bad), ("good.yaml", GOOD)],
+        &["-o", "json"],
+    );
+    assert_eq!(ran.code, 1);
+    let list: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(list[0]["file"], "order.yaml");
+    assert_eq!(list[0]["line"], 6);
+    assert!(
+        list[0]["code"]
+            .as_str()
+            .is_some_and(|code| code.starts_with('E'))
+    );
+    let good = check_files(&[("order.yaml", GOOD)], &["-o", "json"]);
+    assert_eq!((good.code, good.out.as_str()), (0, "[]\n"));
+}
+
+#[test]
+fn one_version_must_not_be_described_twice() {
+    let twin = GOOD.replace("order.total", "order.sum");
+    let ran = check_files(&[("a.yaml", GOOD), ("b.yaml", &twin)], &[]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.out
+            .contains("b.yaml describes `order@1` differently than"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_missing_file_is_a_mistake() {
+    let ran = run(&["skald".into(), "check".into(), "/nowhere/order.yaml".into()]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.out.contains("/nowhere/order.yaml cannot be read"),
+        "{}",
+        ran.out
+    );
+}
