@@ -29,6 +29,7 @@ macro_rules! store_conformance {
             claim_raises_the_epoch, claim_collects_the_owners, lanes_and_apps_are_apart, scan_finds_every_id_in_pages,
             commit_writes_and_becomes_the_owner, commit_done_before_is_done, commit_of_another_epoch_is_refused,
             commit_from_another_watermark_is_refused, commit_from_another_journal_position_is_refused,
+            commit_half_done_is_refused,
             commit_in_chunks_moves_the_watermark_last, commit_removes, commit_without_header_writes_nothing,
             commit_sets_absolute_counters, commit_moves_the_index_entry, commit_applies_documents_in_order, commit_takes_a_thousand_documents,
             ids_are_sorted_and_limited, round_resent_is_the_same, round_answers_lane_by_lane,

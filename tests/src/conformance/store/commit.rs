@@ -54,9 +54,15 @@ pub fn commit_from_another_watermark_is_refused<F: Fixture>(fixture: &F) {
 pub fn commit_from_another_journal_position_is_refused<F: Fixture>(fixture: &F) {
     check_refused(fixture, |commit| commit.jpos = Some(6));
     check_refused(fixture, |commit| commit.jpos = None);
-    // Half of the target is not the target.
+}
+
+/// Half of the target reached is not the target reached.
+pub fn commit_half_done_is_refused<F: Fixture>(fixture: &F) {
     check_refused(fixture, |commit| {
-        (commit.wm_to, commit.wm) = (Some(10), Some(9));
+        (commit.ep, commit.wm_to) = (0, commit.wm);
+    });
+    check_refused(fixture, |commit| {
+        (commit.ep, commit.jpos_to) = (0, commit.jpos);
     });
 }
 
