@@ -1,7 +1,6 @@
-//! Harness of the tests that need more than one crate.
+//! What the tests share: the harness of real servers, and conformance suites, one for every implementation of a trait.
 //!
-//! Absent on purpose: tests themselves; they stand in `tests/tests`.
+//! Absent on purpose: tests themselves; they stand in `tests/tests`, and those of a single crate beside its code.
 
 pub mod conformance;
-
 pub mod harness;
