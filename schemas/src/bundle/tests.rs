@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use saga_lib::ir::{Finally, Kind, LAYOUT, Node, Template, Variable};
 use serde_json::json;
 
@@ -181,5 +182,17 @@ fn references_come_back_and_nothing_else_is_one() {
         "@3#0123456789abcdef",
     ] {
         assert!(text.parse::<Reference>().is_err(), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_record_makes_it_panic(
+        key in "(#[0-9a-f]{16}|@installation|@source/.{0,6}|[a-z]{1,3}(@[0-9]{1,2})?|.{0,8})",
+        value in proptest::collection::vec(any::<u8>(), 0..48),
+    ) {
+        let mut out = encode_removed(&topics(), &key);
+        out.value = Some(value);
+        let _ = read(out);
     }
 }

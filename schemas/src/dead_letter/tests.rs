@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn topics() -> Topics {
@@ -194,4 +196,20 @@ fn what_tells_no_origin_is_refused() {
         error,
         "x/3/42: header `__dlq.errors.partition` is not a number"
     );
+}
+
+proptest! {
+    #[test]
+    fn no_headers_make_it_panic(
+        family in 0..4usize,
+        values in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..10), 3),
+    ) {
+        let prefix = ["__dlq.errors.", "__connect.errors.", "__streams.errors.", "kafka_dlt-original-"];
+        let mut record = original("x");
+        for (name, value) in ["topic", "partition", "offset"].iter().zip(values) {
+            record.headers.push(&format!("{}{name}", prefix[family]), value);
+        }
+        let _ = decode(&record);
+        let _ = encode(&topics(), &record, &cause());
+    }
 }

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::record::{Headers, Outgoing};
@@ -134,4 +135,18 @@ fn hostile_headers_are_refused_with_their_name() {
 fn a_malformed_trace_context_is_dropped() {
     let headers = Headers::default().with("traceparent", "00-zz");
     assert_eq!(read("{}", headers).unwrap().traceparent, None);
+}
+
+proptest! {
+    #[test]
+    fn no_record_makes_it_panic(
+        value in proptest::collection::vec(any::<u8>(), 0..48),
+        header in proptest::collection::vec(any::<u8>(), 0..8),
+        structured in any::<bool>(),
+    ) {
+        let mut record = record("", Headers::default().with("ce_id", header.clone()).with("ce_source", header));
+        record.value = Some(value);
+        let _ = decode(&record, structured.then_some(Format::CloudEvents));
+        let _ = decode(&record, None);
+    }
 }
