@@ -139,6 +139,8 @@ pub fn saga_id(definition: &Definition, event: &Event) -> Result<SagaId, id::Err
 }
 
 /// Applies `input` to `instance` (`None`: none exists) and appends what is to be done outside.
+///
+/// A caller that keeps the hashes of its definitions saves one per start by bringing an [`Instance::unstarted`].
 pub fn apply(
     definition: &Definition,
     instance: &mut Option<Instance>,
