@@ -18,7 +18,6 @@ mod parked;
 mod run;
 mod signal;
 mod start;
-mod template;
 mod timeline;
 mod turn;
 

@@ -129,7 +129,7 @@ impl<'a> Turn<'a> {
         template: &Template,
         names: &[(&str, &Value)],
     ) -> Result<Value, Halt> {
-        self.with_scope(names, |scope| template::evaluate(template, scope))
+        self.with_scope(names, |scope| template.evaluate(scope))
             .map_err(|fault| Halt::fault(step, &fault))
     }
 
