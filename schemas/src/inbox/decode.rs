@@ -41,6 +41,7 @@ fn reply(record: &Received) -> Result<Inbox, Error> {
     let reply = Reply {
         command: command.clone(),
         outcome: outcome.to_owned(),
+        attempt: headers::parsed(headers, headers::ATTEMPT, "an attempt number")?,
         code: cause(record, headers::CODE, &payload, "code")?,
         reason: cause(record, headers::REASON, &payload, "reason")?,
         payload,
