@@ -30,7 +30,7 @@ use crate::worker::wall_ms;
 pub struct Observer {
     metrics: Metrics,
     component: Component,
-    turns: LoopMetrics,
+    turns: Arc<LoopMetrics>,
     lanes: Arc<Mutex<BTreeMap<LaneNo, LaneState>>>,
     engine: bool,
 }
@@ -38,7 +38,7 @@ pub struct Observer {
 impl Observer {
     /// The voice of the worker `name`.
     pub fn new(metrics: &Metrics, component: Component, name: &str, engine: bool) -> Self {
-        Self { metrics: metrics.clone(), component, turns: metrics.loops().worker(name), lanes: Arc::default(), engine }
+        Self { metrics: metrics.clone(), component, turns: Arc::new(metrics.loops().worker(name)), lanes: Arc::default(), engine }
     }
 
     /// The loop turned.
@@ -166,7 +166,7 @@ impl Observer {
     }
 
     fn note(&self, of: &DefinitionMetrics, note: &Note, age_ms: i64) {
-        let step = |name: &str| self.metrics.step(of, name);
+        let step = |name: &str| self.metrics.sagas().step(of, name);
         match note {
             Note::Started => of.started.at(Trigger::Event).inc(),
             Note::StepStarted { step: name } => step(name).started.inc(),

@@ -16,6 +16,7 @@ use saga_lib::lane::{Effect, Event, Now, Worker};
 
 pub use role::{LanePlan, Output, Role};
 pub use shell::Shell;
+pub(crate) use shell::trouble;
 
 /// Asks the loops of a process to end.
 #[derive(Debug, Clone, Default)]

@@ -8,13 +8,14 @@
 //!
 //! Three rules differ from plain CEL, because a JSON sender decides by chance whether it writes `10` or `10.0`, and because the same
 //! inputs must give the same bytes: `+ - * /` take an integer and a fraction together (and refuse integers beyond 2^53 there, instead
-//! of rounding them); maps are walked in the order of their keys; a step that was skipped reads as a value without fields, so
+//! of rounding them), and comparing the two is exact; maps are walked in the order of their keys; a step that was skipped reads as a value without fields, so
 //! `has(step.field)` answers false for it.
 //!
 //! Absent on purpose: a clock, randomness, the environment, and CEL's optional syntax, messages and time types. `now` is the time of
 //! the record.
 
 mod arithmetic;
+mod compare;
 mod fault;
 mod json;
 mod program;

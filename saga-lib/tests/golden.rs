@@ -2,10 +2,11 @@
 //!
 //! `UPDATE_GOLDEN=1` writes them anew. A change of an `.ir.json` means that stored hashes of definitions change.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use saga_lib::definition::{Diagnostic, compile, render};
+use saga_lib::definition::{Diagnostic, codes, compile, render};
 use saga_lib::ir::Definition;
 
 fn directory() -> PathBuf {
@@ -28,10 +29,16 @@ fn check_golden(name: &str, actual: &str) {
     );
 }
 
-fn check_mistakes(name: &str) -> Vec<Diagnostic> {
+/// File name, source and what is wrong with it.
+fn mistakes(name: &str) -> (String, String, Vec<Diagnostic>) {
     let file = format!("{name}.yaml");
     let source = read(&directory().join(&file));
     let found = compile(&file, &source).expect_err(name);
+    (file, source, found)
+}
+
+fn check_mistakes(name: &str) -> Vec<Diagnostic> {
+    let (file, source, found) = mistakes(name);
     check_golden(
         &format!("{name}.txt"),
         &render(&file, &source, &found, false),
@@ -80,6 +87,17 @@ fn messages_about_shapes_and_verbs() {
 fn messages_about_yaml() {
     check_mistakes("yaml");
     check_mistakes("syntax");
+}
+
+#[test]
+fn every_code_has_an_example() {
+    let files = ["six_mistakes", "names", "shapes", "yaml", "syntax", "start"];
+    let found = files.iter().flat_map(|name| mistakes(name).2);
+    let mut seen: BTreeSet<&str> = found.map(|d| d.code).collect();
+    // An example of it would be a file too large to read.
+    seen.insert(codes::BUDGET);
+    let all: BTreeSet<&str> = codes::ALL.iter().map(|c| c.code).collect();
+    assert_eq!(seen, all);
 }
 
 #[test]

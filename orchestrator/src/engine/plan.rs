@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use saga_lib::effect::{Effect, Note};
+use saga_lib::effect::Effect;
 use saga_lib::id::SagaId;
 use saga_lib::input::{Input, Kind};
 use saga_lib::instance::{IncidentKind, Instance};
@@ -342,7 +342,7 @@ impl Planner<'_> {
 
     fn orphan(&mut self, record: &Received, reason: &str) {
         self.out.stats.skip("orphan");
-        let copy = orphan::encode(self.cx.names, record, reason);
+        let copy = orphan::encode(self.cx.names, record, None, reason);
         self.out.plan.outputs.push(Output { record: copy, input: record.offset, class: OutputClass::Orphan });
     }
 
@@ -352,7 +352,7 @@ impl Planner<'_> {
             class: class.to_owned(),
             stage: stage.to_owned(),
             message: message.to_owned(),
-            saga: saga.map(ToString::to_string),
+            saga: saga.cloned(),
             definition: None,
             group: self.cx.group.to_owned(),
             delivery_count: 1,
@@ -370,7 +370,8 @@ impl Planner<'_> {
                 let reason = format!("the document cannot be stored: {error}");
                 Problem::Judge(input, Verdict { kind: IncidentKind::OutputRefused, reason })
             })?;
-            let record = journal::encode_image(self.cx.names, self.cx.lane, id, document.as_deref());
+            let saga = SagaId::parse(id).map_err(|error| Problem::Stop(error.to_string()))?;
+            let record = journal::encode_image(self.cx.names, self.cx.lane, &saga, document.as_deref());
             self.out.plan.outputs.push(Output { record, input, class: OutputClass::Journal });
             self.out.documents.push((id.clone(), document));
         }

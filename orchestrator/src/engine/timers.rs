@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::store::Due;
 use saga_lib::id::SagaId;
+use saga_lib::instance::Wake;
 use saga_lib::lane::LaneNo;
 use schemas::inbox::{self, EXPIRE_ENTRIES_MAX};
 use schemas::record::Outgoing;
@@ -66,7 +67,7 @@ impl Timers {
             if !self.lanes.entry(lane).or_default().insert(timer.clone()) {
                 continue;
             }
-            if header.expires() {
+            if matches!(header.wake, Wake::Expire(_)) {
                 expire.push((saga, header.arm));
             } else {
                 let record = inbox::encode_timer(topics, lanes, &saga, header.arm);

@@ -64,7 +64,7 @@ impl Reader<'_> {
     ) -> Option<BTreeMap<String, Template>> {
         let mut out = BTreeMap::new();
         for entry in entries(context, self.get(name)?)? {
-            let key = scalar::variable(context, &entry.key, entry.key_span);
+            let key = scalar::field(context, &entry.key, entry.key_span);
             let value = template(context, names, &entry.value);
             out.extend(key.zip(value));
         }

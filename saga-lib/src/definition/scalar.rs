@@ -167,7 +167,17 @@ fn id(context: &mut Context<'_>, tree: &Tree) -> Option<String> {
     None
 }
 
-/// A name that is only used in expressions.
+/// A name that expressions read after a dot: nothing is reserved there.
+pub(super) fn field(context: &mut Context<'_>, name: &str, span: Span) -> Option<String> {
+    if name.len() <= NAME_BYTES_MAX && is_identifier(name) {
+        return Some(name.to_owned());
+    }
+    let problem = format!("at most {NAME_BYTES_MAX} letters, digits and `_`, no digit first");
+    context.report(bad_name(name, span, problem));
+    None
+}
+
+/// A name that expressions begin with.
 pub(super) fn variable(context: &mut Context<'_>, name: &str, span: Span) -> Option<String> {
     let problem = match name {
         _ if name.len() > NAME_BYTES_MAX => format!("longer than {NAME_BYTES_MAX} characters"),

@@ -11,6 +11,7 @@ use cel::objects::Map;
 use cel::{Context, ExecutionError, Value};
 
 use super::FUEL;
+use super::compare::{COMPARE, compare};
 use super::fault::with_kind;
 
 /// Integers up to this one have an exact `f64`.
@@ -72,6 +73,7 @@ pub(super) fn register(context: &mut Context<'_, '_>, fuel: &Fuel) -> Result<(),
         .and_then(|()| context.add_function(SUBTRACT, subtract))
         .and_then(|()| context.add_function(MULTIPLY, multiply))
         .and_then(|()| context.add_function(DIVIDE, divide))
+        .and_then(|()| context.add_function(COMPARE, compare))
         .and_then(|()| context.add_function(PAY, move |v: Value| pay(&paying, v)))
         .and_then(|()| context.add_function(WALK, move |v: Value, n: i64| walk(&walking, v, n)));
     added.map_err(|e| e.to_string())
@@ -151,7 +153,8 @@ fn exact(operator: &str, a: &Value, b: &Value, value: &Value) -> Result<f64, Exe
     Ok(if negative { -float } else { float })
 }
 
-fn not_taken(operator: &str, a: &Value, b: &Value) -> ExecutionError {
+/// The error for values an operator does not take.
+pub(super) fn not_taken(operator: &str, a: &Value, b: &Value) -> ExecutionError {
     let (a, b) = (with_kind(a), with_kind(b));
     error(format!("`{operator}` does not take {a} and {b}"))
 }

@@ -9,7 +9,7 @@ use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SelectExpr, operators,
 };
 
-use super::{CompileError, arithmetic, is_word_of_cel};
+use super::{CompileError, arithmetic, compare, is_word_of_cel};
 
 /// Deepest syntax tree. The evaluator descends recursively, an unoptimised build of it takes up to 40 KiB of stack for each level, and
 /// a thread may have no more than 2 MiB.
@@ -183,9 +183,16 @@ fn rename(call: &mut CallExpr) {
         operators::SUBSTRACT => arithmetic::SUBTRACT,
         operators::MULTIPLY => arithmetic::MULTIPLY,
         operators::DIVIDE => arithmetic::DIVIDE,
-        _ => return,
+        other => return compare(call, compare::place(other)),
     };
     name.clone_into(&mut call.func_name);
+}
+
+fn compare(call: &mut CallExpr, place: Option<i64>) {
+    if let Some(place) = place {
+        compare::COMPARE.clone_into(&mut call.func_name);
+        call.args.push(integer(place));
+    }
 }
 
 fn called(name: &str, args: Vec<IdedExpr>) -> IdedExpr {

@@ -141,6 +141,7 @@ pub fn encode_reply(
             headers.push(name, value);
         }
     }
+    headers.push(headers::ATTEMPT, command.attempt.to_string());
     headers.push(headers::KAFKA_CORRELATION_ID, id.as_str());
     Outgoing {
         topic: command.reply_to.clone(),
