@@ -152,11 +152,6 @@ impl Metrics {
             .clone()
     }
 
-    /// The children of one step of a definition; the first call binds them, later ones are one look-up.
-    pub fn step(&self, of: &DefinitionMetrics, step: &str) -> Arc<StepMetrics> {
-        self.0.sagas.step(of, step)
-    }
-
     /// What was built.
     pub fn build(&self) -> &Build {
         &self.0.build

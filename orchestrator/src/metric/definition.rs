@@ -104,7 +104,7 @@ impl Sagas {
     }
 
     /// Binds the children of a step. `of` remembers them, so later calls for the step cost one look-up.
-    pub(super) fn step(&self, of: &DefinitionMetrics, step: &str) -> Arc<StepMetrics> {
+    pub fn step(&self, of: &DefinitionMetrics, step: &str) -> Arc<StepMetrics> {
         let mut steps = of.steps.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = steps.get(step) {
             return known.clone();

@@ -42,7 +42,7 @@ fn handles_count_into_their_series() {
     order.started.at(Trigger::Event).inc();
     order.finished.at(SagaOutcome::Compensated).inc();
     order.incident(IncidentKind::UnknownPivot);
-    let credit = metrics.step(&order, "credit");
+    let credit = metrics.sagas().step(&order, "credit");
     credit
         .compensations
         .at(CompensationOutcome::Confirmed)
