@@ -7,7 +7,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use connectors::kafka::KafkaCluster;
 use connectors::log;
+use connectors::redis::RedisAddress;
+use schemas::signature::Keys;
+use schemas::topics;
 
 use super::value::Secret;
 
@@ -16,6 +20,8 @@ use super::value::Secret;
 pub struct Settings {
     /// Prefix of topics and of store keys.
     pub app: String,
+    /// Names of the installation's topics.
+    pub names: topics::Topics,
     /// Name of this process.
     pub instance: String,
     /// Number of lanes.
@@ -69,7 +75,23 @@ pub struct Redis {
     pub url: Secret,
 }
 
+impl Kafka {
+    /// The cluster as the connector wants it.
+    pub fn cluster(&self) -> KafkaCluster {
+        let expose = |(name, value): (&String, &Secret)| (name.clone(), value.expose().to_owned());
+        KafkaCluster {
+            brokers: self.brokers.clone(),
+            settings: self.settings.iter().map(expose).collect(),
+        }
+    }
+}
+
 impl Redis {
+    /// The server as the connector wants it.
+    pub fn server(&self) -> RedisAddress {
+        RedisAddress::new(self.url.expose())
+    }
+
     /// The address without credentials, for messages.
     pub fn address(&self) -> String {
         super::value::without_credentials(self.url.expose())
@@ -97,8 +119,8 @@ pub struct Topics {
 /// Signatures of inbox records.
 #[derive(Debug, Clone)]
 pub struct Inbox {
-    /// Key ids and keys; the first signs, all verify.
-    pub secrets: Vec<(String, Secret)>,
+    /// The first signs, all verify.
+    pub keys: Keys,
     /// Refuse what is not signed.
     pub require_signature: bool,
 }
