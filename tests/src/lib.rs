@@ -1,6 +1,7 @@
-//! What the tests share: conformance suites, one for every implementation of a trait, and the rules of the source tree.
+//! Harness of the tests that need more than one crate, and the rules of the source tree.
 //!
-//! Absent on purpose: tests of a single crate; those stand beside its code.
+//! Absent on purpose: tests themselves; they stand in `tests/tests`.
 
 pub mod conformance;
+pub mod harness;
 pub mod tidy;
