@@ -85,10 +85,8 @@ pub fn line_of(code: &str, at: usize) -> usize {
     code[..at].matches('\n').count()
 }
 
-/// Tests are the crate `tests`' own functions too, but those obey the rules of any code.
 fn test_regions(path: &str, code: &str) -> Vec<(usize, usize)> {
-    let is_test_file = path.ends_with("/tests.rs") && !path.starts_with("tests/");
-    if is_test_file || path.contains("/src/tests/") || code.contains("#![cfg(test)]") {
+    if is_test_file(path) || code.contains("#![cfg(test)]") {
         return vec![(0, usize::MAX)];
     }
     let marks = ["#[cfg(test)]", "#[test]"];
@@ -98,6 +96,15 @@ fn test_regions(path: &str, code: &str) -> Vec<(usize, usize)> {
         (line_of(code, at), line_of(code, end))
     };
     starts.map(region).collect()
+}
+
+/// `foo/tests.rs` and what stands in `foo/tests/`. The crate `tests` itself obeys the rules of any code.
+pub fn is_test_file(path: &str) -> bool {
+    let inner = path
+        .split('/')
+        .skip(1)
+        .any(|part| part == "tests" || part == "tests.rs");
+    inner && !path.starts_with("tests/")
 }
 
 /// Position of the brace or semicolon that ends the item at `from`.
@@ -201,7 +208,15 @@ mod tests {
         let source = Source::new("a/src/lib.rs", text);
         let names: Vec<String> = source.functions().into_iter().map(|f| f.name).collect();
         assert_eq!(names, ["a", "b", "e"]);
-        assert!(Source::new("a/src/b/tests.rs", text).functions().is_empty());
+        for path in [
+            "a/src/tests.rs",
+            "a/src/b/tests.rs",
+            "a/src/b/tests/c.rs",
+            "a/tests/b.rs",
+        ] {
+            assert!(Source::new(path, text).functions().is_empty(), "{path}");
+        }
+        assert_eq!(Source::new("tests/tests/b.rs", text).functions().len(), 3);
         assert_eq!(source.crate_name(), "a");
     }
 }

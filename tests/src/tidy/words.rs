@@ -3,12 +3,13 @@
 //! Absent on purpose: spelling and style; reviewers read.
 
 use super::Violation;
-use super::source::{Source, words};
+use super::source::{Source, is_test_file, words};
 
-/// A module tells what it is for.
+/// A module tells what it is for; tests beside their module need not.
 pub fn module_docs(source: &Source<'_>) -> Option<Violation> {
     let first = source.text.lines().find(|line| !line.trim().is_empty());
-    let is_documented = first.is_some_and(|line| line.starts_with("//! "));
+    let is_documented =
+        first.is_some_and(|line| line.starts_with("//! ")) || is_test_file(source.path);
     (!is_documented).then(|| {
         let advice = "no module documentation: begin with `//!`, say what the file is for and what is absent on purpose";
         Violation::new(source.path, 0, advice)
@@ -96,6 +97,8 @@ mod tests {
             let source = Source::new("a/src/b.rs", text);
             assert_eq!(lines(module_docs(&source)), expected, "{text:?}");
         }
+        let tests = Source::new("a/src/b/tests.rs", "use super::*;\n");
+        assert_eq!(module_docs(&tests), None);
     }
 
     #[test]
