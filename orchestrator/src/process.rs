@@ -26,9 +26,6 @@ pub enum Error {
     /// Names of topics.
     #[error(transparent)]
     Names(#[from] schemas::topics::Error),
-    /// Keys of signatures.
-    #[error(transparent)]
-    Keys(#[from] schemas::signature::Error),
     /// A topic of ours is not as it must be.
     #[error("topic `{topic}`: {problem}")]
     Topic {

@@ -27,7 +27,7 @@ fn order_sagas_complete_or_compensate() {
         ingress: true,
         timeouts,
         batch: Bounds { records: 500, bytes: 1 << 20, wait: Duration::from_millis(20) },
-        secrets: Vec::new(),
+        keys: schemas::signature::Keys::default(),
         require_signature: false,
         definitions: vec![Compiled { definition, source: source.into(), file: "order.yaml".into() }],
         create_missing: true,

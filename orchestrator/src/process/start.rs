@@ -47,8 +47,8 @@ pub struct Plan {
     pub timeouts: Timeouts,
     /// Bounds of a batch.
     pub batch: Bounds,
-    /// Key ids and keys of internal records.
-    pub secrets: Vec<(String, Vec<u8>)>,
+    /// Keys of internal records.
+    pub keys: Keys,
     /// Are unsigned internal records refused?
     pub require_signature: bool,
     /// Definitions to deploy first.
@@ -82,7 +82,6 @@ struct Common<'a, L: Log, S: Store> {
 /// See [`Error`]: each names what is wrong and what to do.
 pub fn start<L: Log, S: Store>(plan: &Plan, cluster: &L::Cluster, server: &S::Server) -> Result<Process, Error> {
     let names = Topics::new(&plan.app)?;
-    let keys = Keys::new(plan.secrets.clone())?;
     let metrics = Metrics::new(Build::of(&plan.client_library))?;
     let health = Health::new(plan.timeouts.session.max(Duration::from_secs(5)));
     // First of all, so that an orchestrator of containers can ask while the start waits for servers.
@@ -110,7 +109,7 @@ pub fn start<L: Log, S: Store>(plan: &Plan, cluster: &L::Cluster, server: &S::Se
     let holder = uuid::Uuid::new_v4().to_string();
     let lease = Lease::take(store, &plan.instance, &holder, &stop)?;
     let installation = installation.uuid;
-    let common = Common::<L, S> { plan, cluster, server, names, keys, registry, installation, lease, metrics, health, stop };
+    let common = Common::<L, S> { plan, cluster, server, names, keys: plan.keys.clone(), registry, installation, lease, metrics, health, stop };
     common.run(&mut admin, http)
 }
 
