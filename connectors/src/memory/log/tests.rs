@@ -254,7 +254,7 @@ fn a_member_that_missed_a_rebalance_commits_nothing_until_it_polls() {
         open(&cluster, "a", Some("g")),
         open(&cluster, "b", Some("g")),
     );
-    let offset = [(Partition::new("t", 0), 1)];
+    let offset = [(Partition::new("t", 0), 0)];
     a.poll(now()).unwrap();
     a.commit_offsets(&offset).unwrap();
     b.poll(now()).unwrap();
