@@ -3,6 +3,7 @@
 //! Absent on purpose: decisions about instances and lanes (`saga_lib`), and any type of a Kafka or Redis client (`connectors`).
 
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod entry;
 pub mod crash;

@@ -6,7 +6,7 @@ use std::io;
 
 use connectors::{log, store};
 
-use crate::{config, deployment, http, metric, process};
+use crate::{client, config, deployment, http, metric, process};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,17 @@ impl Error {
             Self::Shown => None,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
             other => Some(format!("error: {other}")),
+        }
+    }
+}
+
+impl From<client::Error> for Error {
+    fn from(error: client::Error) -> Self {
+        match error {
+            client::Error::Log(error) => error.into(),
+            client::Error::Store(error) => error.into(),
+            client::Error::Unseen(reason) => Self::Unseen(reason),
+            other => Self::Refused(other.to_string()),
         }
     }
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use connectors::log::{Bounds, Timeouts};
 use schemas::signature::Keys;
+use schemas::topics::MESSAGE_BYTES_MAX;
 
 use super::Error;
 use super::settings::{Inbox, Kafka, Limits, Log, Redis, Roles, Settings, Topics, WAIT_MAX};
 use super::typed;
-use super::value::{Secret, Size, Span, Words};
+use super::value::{Secret, Span, Words};
 use crate::suggest::nearest;
 
 /// Fills in defaults and checks everything that can be checked without a server.
@@ -280,25 +281,14 @@ fn inbox(typed: typed::Inbox) -> Result<Inbox, Error> {
 }
 
 fn limits(typed: &typed::Limits) -> Result<Limits, Error> {
-    let default = Limits::default();
-    let or = |size: Option<Size>, default: usize| size.map_or(default, |s| s.0);
-    let limits = Limits {
-        record_bytes: or(typed.record_bytes, default.record_bytes),
-        headers: typed.headers.unwrap_or(default.headers),
-        header_bytes: or(typed.header_bytes, default.header_bytes),
-        document_bytes: or(typed.document_bytes, default.document_bytes),
-        output_bytes: or(typed.output_bytes, default.output_bytes),
-    };
-    // A journal record is a document, so it must fit into the topics that Skald creates.
-    if limits.document_bytes > TOPIC_BYTES_MAX || limits.output_bytes > TOPIC_BYTES_MAX {
-        return refuse(
-            "`limits.document_bytes` and `limits.output_bytes` must not exceed 2MiB, the size limit of Skald's topics",
-        );
+    let output_bytes = typed.output_bytes.map_or(1 << 20, |s| s.0);
+    if output_bytes == 0 || output_bytes > MESSAGE_BYTES_MAX {
+        return refuse(format!(
+            "`limits.output_bytes` is {output_bytes}; it must be 1 to {MESSAGE_BYTES_MAX}, the size limit of Skald's topics"
+        ));
     }
-    Ok(limits)
+    Ok(Limits { output_bytes })
 }
-
-const TOPIC_BYTES_MAX: usize = 2 << 20;
 
 fn log(typed: typed::Log) -> Result<Log, Error> {
     let format = typed.format.unwrap_or_else(|| "text".into());

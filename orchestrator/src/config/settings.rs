@@ -128,14 +128,6 @@ pub struct Inbox {
 /// What is too large.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Value of an incoming record.
-    pub record_bytes: usize,
-    /// Number of headers of an incoming record.
-    pub headers: usize,
-    /// Headers of an incoming record.
-    pub header_bytes: usize,
-    /// Stored document.
-    pub document_bytes: usize,
     /// Anything produced.
     pub output_bytes: usize,
 }
@@ -143,10 +135,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            record_bytes: 1 << 20,
-            headers: 64,
-            header_bytes: 16 << 10,
-            document_bytes: 256 << 10,
             output_bytes: 1 << 20,
         }
     }
