@@ -92,7 +92,7 @@ fn create_topic<L: Log>(log: &mut L, names: &Topics) -> Result<(), Error> {
 }
 
 /// Everything that was written when this began, also what stood in transactions of others.
-fn read_to_end<L: Log>(log: &mut L, names: &Topics) -> Result<Registry, Error> {
+pub(crate) fn read_to_end<L: Log>(log: &mut L, names: &Topics) -> Result<Registry, Error> {
     let partition = Partition::new(names.definitions(), 0);
     let end = log.extent(&partition)?.end;
     let registry = Registry::new(names);
@@ -136,7 +136,8 @@ fn changes(known: &Definitions, name: &str, active: &Active) -> bool {
     known.active.get(name).map(|a| a.version) != Some(active.version)
 }
 
-fn write<L: Log>(log: &mut L, records: &[Outgoing]) -> Result<(), Error> {
+/// One transaction.
+pub(crate) fn write<L: Log>(log: &mut L, records: &[Outgoing]) -> Result<(), Error> {
     if records.is_empty() {
         return Ok(());
     }
