@@ -3,8 +3,10 @@
 //!
 //! Absent on purpose: fault schedules (tests have them), and any look inside of the processes.
 
+pub mod hands;
 mod oracle;
 mod process;
+mod reader;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +21,7 @@ use serde_json::json;
 
 use crate::harness;
 pub use oracle::{End, Facts, Verdict};
-pub use process::Skald;
+pub use process::{Ended, Skald, run_to_end};
 
 /// Lanes of a world.
 pub const LANES: u32 = 4;
@@ -47,6 +49,7 @@ pub struct World {
     directory: tempfile::TempDir,
     triggered: Mutex<Vec<String>>,
     next: AtomicU64,
+    reader: Mutex<Option<reader::Reader>>,
 }
 
 impl World {
@@ -65,6 +68,7 @@ impl World {
             directory: tempfile::tempdir().expect("a temporary directory"),
             triggered: Mutex::default(),
             next: AtomicU64::new(1),
+            reader: Mutex::default(),
         };
         std::fs::create_dir(world.directory.path().join("sagas"))
             .expect("a folder for definitions");

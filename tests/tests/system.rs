@@ -1,4 +1,6 @@
 //! Order sagas on real Kafka and Redis, in real processes.
 
+#[path = "system/behaviour.rs"]
+mod behaviour;
 #[path = "system/forward.rs"]
 mod forward;
