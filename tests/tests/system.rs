@@ -4,3 +4,5 @@
 mod behaviour;
 #[path = "system/forward.rs"]
 mod forward;
+#[path = "system/plain_kafka.rs"]
+mod plain_kafka;
