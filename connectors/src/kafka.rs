@@ -53,6 +53,11 @@ impl KafkaCluster {
     }
 }
 
+/// Version of the client library, for inventory.
+pub fn library_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}
+
 /// The log on Kafka.
 pub struct KafkaLog {
     settings: Settings,

@@ -2,7 +2,8 @@
 //!
 //! A dead letter never goes to its original topic, where other consumers would see it again. It goes to `<app>.redrive`, which ingress
 //! reads as if the record stood in its original place (so ids that derive from the place stay the same), for the one definition that
-//! refused it. A dead inbox record goes to its lane again; the caller signs it anew.
+//! refused it. A dead inbox record goes to its lane again; the caller signs it anew, and therefore must not send back what was refused as
+//! `unsigned` unless an operator vouches for it: the new signature would make a forged record genuine.
 //!
 //! Absent on purpose: deleting the dead letter (a replay copies), and limits of rate (the caller's).
 

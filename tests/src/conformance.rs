@@ -3,3 +3,4 @@
 //! Absent on purpose: what only one implementation has. That is tested beside it.
 
 pub mod log;
+pub mod store;

@@ -1,7 +1,8 @@
-//! Harness of the tests that need more than one crate.
+//! What the tests share: the harness of real servers, conformance suites, one for every implementation of a trait, and the tidy rules.
 //!
-//! Absent on purpose: tests themselves; they stand in `tests/tests`.
+//! Absent on purpose: tests themselves; they stand in `tests/tests`, and those of a single crate beside its code.
 
 pub mod conformance;
-
 pub mod harness;
+pub mod tidy;
+pub mod world;

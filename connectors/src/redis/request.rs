@@ -50,10 +50,18 @@ pub fn commit(keys: &Keys, commit: &Commit) -> Cmd {
         command.arg(name).arg(value);
     }
     for ((id, document), number) in commit.documents.iter().zip(numbers) {
-        let bytes = document.as_deref().unwrap_or_default();
-        command.arg(id).arg(number).arg(bytes);
+        command.arg(id).arg(number).arg(bytes(document.as_deref()));
     }
     command
+}
+
+/// Nothing stands for removal, so an empty document goes as one that has no header either, and is refused.
+fn bytes(document: Option<&[u8]>) -> &[u8] {
+    match document {
+        None => b"",
+        Some(b"") => b" ",
+        Some(bytes) => bytes,
+    }
 }
 
 fn commit_position(command: &mut Cmd, commit: &Commit) {

@@ -3,17 +3,18 @@
 //! Absent on purpose: half a deploy. One mistake, or one version that changed, and nothing is written.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use connectors::kafka::KafkaLog;
 use connectors::log::Log;
-use schemas::bundle::Bundle;
-use schemas::topics::Topics;
+use serde::Serialize;
 
 use super::check::{self, Checked};
 use super::settings::SettingsArgs;
 use super::{Error, connect};
-use crate::client;
-use crate::client::deploy::Deployed;
+use crate::deployment::{Activation, Compiled, Deployer, Effect};
 use crate::output::{Console, Format};
+use crate::process;
 use crate::worker::wall_ms;
 
 /// Arguments of `deploy`.
@@ -35,18 +36,40 @@ pub struct Args {
 /// # Errors
 /// [`Error::Shown`] for mistakes in definitions, [`Error::Refused`] for a changed version.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
-    let settings = args.settings.load(Vec::new(), console)?;
-    let bundles = compile(&args.files, console)?;
-    let mut log = connect::log(&settings, &client::deploy::options(&settings.names))?;
-    let deployed = publish(&mut log, &settings.names, &bundles, args.activate)?;
+    let compiled = compile(&args.files, console)?;
+    let connected = connect::connect(&args.settings, Duration::ZERO, console)?;
+    let settings = &connected.settings;
+    let cluster = settings.kafka.cluster();
+    let mut deployer = Deployer::<KafkaLog>::open(&cluster, &settings.names, &settings.timeouts)?;
+    let activation = if args.activate {
+        Activation::These
+    } else {
+        Activation::Newer
+    };
+    let deployed = publish(&mut deployer, &compiled, activation)?;
     show(&deployed, console)
+}
+
+/// What became of one definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deployed {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: u32,
+    /// Hash.
+    pub hash: String,
+    /// What became of it.
+    pub effect: Effect,
+    /// The version that events start from now on.
+    pub active: u32,
 }
 
 /// Compiles the definitions of files and directories; mistakes are shown as `check` shows them.
 ///
 /// # Errors
 /// [`Error::Shown`] if there was a mistake.
-pub fn compile(files: &[PathBuf], console: &mut Console<'_>) -> Result<Vec<Bundle>, Error> {
+pub fn compile(files: &[PathBuf], console: &mut Console<'_>) -> Result<Vec<Compiled>, Error> {
     let files = expand(files)?;
     let checked = check::check_all(&files, console.color);
     if checked.iter().any(|file| file.mistakes() > 0) {
@@ -57,32 +80,44 @@ pub fn compile(files: &[PathBuf], console: &mut Console<'_>) -> Result<Vec<Bundl
         console.talk(&check::summary(&checked));
         return Err(Error::Shown);
     }
-    Ok(checked.into_iter().filter_map(bundle).collect())
+    Ok(checked.into_iter().filter_map(compiled).collect())
 }
 
-/// Publishes; events start the newest version from then on.
+/// Publishes.
 ///
 /// # Errors
-/// As [`client::deploy::deploy`].
+/// As [`Deployer::deploy_as`].
 pub fn publish<L: Log>(
-    log: &mut L,
-    names: &Topics,
-    bundles: &[Bundle],
-    activate: bool,
+    deployer: &mut Deployer<L>,
+    compiled: &[Compiled],
+    activation: Activation,
 ) -> Result<Vec<Deployed>, Error> {
-    Ok(client::deploy::deploy(
-        log,
-        names,
-        bundles,
-        activate,
-        wall_ms(),
-    )?)
+    let effects = deployer
+        .deploy_as(compiled, activation, wall_ms())
+        .map_err(process::Error::from)?;
+    let deployed = compiled.iter().zip(effects).map(|(compiled, effect)| {
+        let definition = &compiled.definition;
+        Deployed {
+            active: deployer
+                .active(&definition.name)
+                .unwrap_or(definition.version),
+            name: definition.name.clone(),
+            version: definition.version,
+            hash: definition.hash(),
+            effect,
+        }
+    });
+    Ok(deployed.collect())
 }
 
-fn bundle(file: Checked) -> Option<Bundle> {
+fn compiled(file: Checked) -> Option<Compiled> {
     let (definition, source) = file.result.ok()?;
     let name = Path::new(&file.name).file_name()?;
-    Some(Bundle::new(definition, source, name.to_string_lossy()))
+    Some(Compiled {
+        definition,
+        source,
+        file: name.to_string_lossy().into_owned(),
+    })
 }
 
 /// Directories stand for the `*.yaml` and `*.yml` in them, sorted, so that every machine deploys in one order.
@@ -96,7 +131,7 @@ fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         let mut inside: Vec<PathBuf> = std::fs::read_dir(path)
             .map_err(|e| unreadable(path, &e))?
             .filter_map(|entry| entry.ok().map(|e| e.path()))
-            .filter(|path| path.extension().is_some_and(|e| e == "yaml" || e == "yml"))
+            .filter(|path| is_definition(path))
             .collect();
         inside.sort();
         if inside.is_empty() {
@@ -110,6 +145,12 @@ fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     Ok(expanded)
 }
 
+/// Scenarios (`order.test.yaml`) stand beside their definition and are none themselves.
+fn is_definition(path: &Path) -> bool {
+    let scenario = path.to_string_lossy().contains(".test.");
+    path.extension().is_some_and(|e| e == "yaml" || e == "yml") && !scenario
+}
+
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::Refused(format!("`{}` cannot be read: {error}", path.display()))
 }
@@ -119,7 +160,12 @@ fn show(deployed: &[Deployed], console: &mut Console<'_>) -> Result<(), Error> {
         return Ok(console.json(&deployed)?);
     }
     let rows = deployed.iter().map(|d| {
-        let what = if d.known { "was there" } else { "deployed" };
+        let what = match d.effect {
+            Effect::Deployed => "deployed",
+            Effect::Activated => "activated",
+            Effect::Published => "deployed, not active",
+            Effect::Unchanged => "unchanged",
+        };
         vec![
             format!("{}@{}", d.name, d.version),
             d.hash.clone(),

@@ -6,7 +6,7 @@ use std::io;
 
 use connectors::{log, store};
 
-use crate::{client, config, http, metric};
+use crate::{client, config, deployment, http, metric, process};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,19 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Unavailable { .. } => Self::Unreachable(error.to_string()),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+impl From<process::Error> for Error {
+    fn from(error: process::Error) -> Self {
+        match error {
+            process::Error::Log(error) => error.into(),
+            process::Error::Store(error) => error.into(),
+            process::Error::Http(error) => error.into(),
+            process::Error::Metric(error) => error.into(),
+            process::Error::Deployment(deployment::Error::Log(error)) => error.into(),
             other => Self::Refused(other.to_string()),
         }
     }

@@ -229,7 +229,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let definition = self.cx.definitions.by_reference(&reference);
-        let mut now = before.clone();
+        let mut now = before.clone().or_else(|| unstarted(saga, &reference, input));
         let mut effects = std::mem::take(&mut self.buffer);
         effects.clear();
         let applied = match (verdicts.first(), &definition) {
@@ -395,6 +395,14 @@ pub(super) struct Done<'a> {
     pub(super) before: Option<Instance>,
     pub(super) now: Option<Instance>,
     pub(super) applied: Applied,
+}
+
+/// An event's instance before it is applied: it names its version, so no hash is computed for it.
+fn unstarted(saga: &SagaId, reference: &str, input: &Input) -> Option<Instance> {
+    match &input.kind {
+        Kind::Event(event) => Some(Instance::unstarted(saga.clone(), reference.to_owned(), event, input.time_ms)),
+        _ => None,
+    }
 }
 
 /// A new instance keeps the version it began with, and the trace it came from.

@@ -231,11 +231,12 @@ fn normal(text: &str) -> Option<(bool, String, i64)> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{fraction}");
-    let kept = digits.trim_end_matches('0');
-    let cut = i64::try_from(digits.len() - kept.len()).ok()?;
-    let shift = cut - i64::try_from(fraction.len()).ok()?;
-    let kept = kept.trim_start_matches('0').to_owned();
+    let significant = digits.trim_matches('0');
+    if significant.is_empty() {
+        return Some((negative, String::new(), 0));
+    }
+    let zeros = digits.len() - digits.trim_end_matches('0').len();
+    let shift = i64::try_from(zeros).ok()? - i64::try_from(fraction.len()).ok()?;
     let exponent = exponent.parse::<i64>().ok()?.checked_add(shift)?;
-    Some((negative, if kept.is_empty() { 0 } else { exponent }))
-        .map(|(negative, exponent)| (negative, kept, exponent))
+    Some((negative, significant.to_owned(), exponent))
 }

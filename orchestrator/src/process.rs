@@ -1,0 +1,92 @@
+//! One process: topics, installation, definitions, lease, and a thread per loop. `serve` and `demo` start it the same way.
+//!
+//! Absent on purpose: which log and store (a type parameter), and the command line.
+
+mod start;
+mod topics;
+mod watchdog;
+
+use std::thread::JoinHandle;
+
+use crate::http::{Health, Server};
+use crate::metric::Metrics;
+use crate::worker::{self, Stop};
+
+pub use start::{Plan, start};
+
+/// Why a process does not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] connectors::log::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] connectors::store::Error),
+    /// Names of topics.
+    #[error(transparent)]
+    Names(#[from] schemas::topics::Error),
+    /// A topic of ours is not as it must be.
+    #[error("topic `{topic}`: {problem}")]
+    Topic {
+        /// The topic.
+        topic: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The definitions topic.
+    #[error(transparent)]
+    Deployment(#[from] crate::deployment::Error),
+    /// The instance name.
+    #[error(transparent)]
+    Lease(#[from] crate::lease::Error),
+    /// A loop ended.
+    #[error(transparent)]
+    Loop(#[from] worker::Error),
+    /// Health and metrics.
+    #[error(transparent)]
+    Http(#[from] crate::http::Error),
+    /// Metrics.
+    #[error(transparent)]
+    Metric(#[from] crate::metric::Error),
+}
+
+/// A running process.
+pub struct Process {
+    stop: Stop,
+    loops: Vec<JoinHandle<Result<(), worker::Error>>>,
+    /// Health, as `/readyz` tells it.
+    pub health: Health,
+    /// Metrics, as `/metrics` tells them.
+    pub metrics: Metrics,
+    /// The HTTP server, if there is one.
+    pub server: Option<Server>,
+}
+
+impl Process {
+    /// Ends the loops between two transactions and waits for them.
+    ///
+    /// # Errors
+    /// Why a loop had ended by itself.
+    pub fn stop(self) -> Result<(), Error> {
+        self.health.drain();
+        self.stop.stop();
+        self.join()
+    }
+
+    /// Has a loop ended?
+    pub fn has_ended(&self) -> bool {
+        self.loops.iter().any(JoinHandle::is_finished)
+    }
+
+    fn join(self) -> Result<(), Error> {
+        let mut result = Ok(());
+        for handle in self.loops {
+            match handle.join() {
+                Ok(ended) => result = result.and(ended),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(result?)
+    }
+}
