@@ -1,11 +1,12 @@
-//! What the command line does to an installation: look, send signals, send dead letters back.
+//! What the command line does to an installation: look, send signals, deploy, send dead letters back.
 //!
 //! Written against [`connectors::log::Log`] and [`connectors::store::Store`], so it is tested in memory. Whoever changes an instance
 //! does it by an inbox record and reports the fact that the engine wrote about it, not that the record was accepted.
 //!
-//! Absent on purpose: writing to the store, and text for people (see [`crate::cli`]); deploying (see [`crate::deployment`]).
+//! Absent on purpose: writing to the store, and text for people (see [`crate::cli`]).
 
 pub mod dead_letters;
+pub mod deploy;
 pub mod list;
 pub mod preview;
 pub mod read;

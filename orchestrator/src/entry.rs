@@ -10,11 +10,11 @@ use std::time::Duration;
 use clap::Parser;
 use connectors::kafka::KafkaLog;
 use connectors::redis::RedisStore;
+use schemas::bundle::Bundle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Cli, Error, demo};
 use crate::config::Settings;
-use crate::deployment::Compiled;
 use crate::output::{self, Console};
 use crate::process::{self, Plan, Process};
 
@@ -30,7 +30,9 @@ pub fn main() -> ExitCode {
         color: output::color(),
         answers: interactive.then_some(&mut answers),
     };
-    let Err(error) = cli::run(cli, &mut console) else { return ExitCode::SUCCESS };
+    let Err(error) = cli::run(cli, &mut console) else {
+        return ExitCode::SUCCESS;
+    };
     if let Some(message) = error.message() {
         console.talk(&message);
     }
@@ -42,12 +44,21 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// What ended them.
 pub fn serve(settings: Settings) -> Result<(), Error> {
-    let definitions = settings.deploy.as_deref().map(compile_all).transpose()?.unwrap_or_default();
+    let definitions = settings
+        .deploy
+        .as_deref()
+        .map(compile_all)
+        .transpose()?
+        .unwrap_or_default();
     let plan = Plan {
         app: settings.app.clone(),
         instance: settings.instance.clone(),
         lanes: settings.lanes,
-        workers: if settings.roles.engine { settings.workers } else { 0 },
+        workers: if settings.roles.engine {
+            settings.workers
+        } else {
+            0
+        },
         ingress: settings.roles.ingress,
         timeouts: settings.timeouts.clone(),
         batch: settings.batch,
@@ -58,8 +69,17 @@ pub fn serve(settings: Settings) -> Result<(), Error> {
         listen: settings.listen,
         client_library: connectors::kafka::library_version(),
     };
-    let process = process::start::<KafkaLog, RedisStore>(&plan, &settings.kafka.cluster(), &settings.redis.server())?;
-    tracing::info!(app = plan.app, instance = plan.instance, lanes = plan.lanes, "Process started.");
+    let process = process::start::<KafkaLog, RedisStore>(
+        &plan,
+        &settings.kafka.cluster(),
+        &settings.redis.server(),
+    )?;
+    tracing::info!(
+        app = plan.app,
+        instance = plan.instance,
+        lanes = plan.lanes,
+        "Process started."
+    );
     wait_for_end(&process)?;
     tracing::info!("Process stops after the transactions in hand.");
     Ok(process.stop()?)
@@ -69,8 +89,10 @@ pub fn serve(settings: Settings) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Refused`] with the diagnostics.
-pub fn compile_all(directory: &Path) -> Result<Vec<Compiled>, Error> {
-    let unreadable = |error: std::io::Error| Error::Refused(format!("cannot read {}: {error}", directory.display()));
+pub fn compile_all(directory: &Path) -> Result<Vec<Bundle>, Error> {
+    let unreadable = |error: std::io::Error| {
+        Error::Refused(format!("cannot read {}: {error}", directory.display()))
+    };
     let mut files: Vec<_> = std::fs::read_dir(directory)
         .map_err(unreadable)?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -86,23 +108,34 @@ pub fn compile_all(directory: &Path) -> Result<Vec<Compiled>, Error> {
 ///
 /// # Errors
 /// [`Error::Refused`] with the diagnostics of all of them.
-pub fn compile_files(files: &[std::path::PathBuf]) -> Result<Vec<Compiled>, Error> {
+pub fn compile_files(files: &[std::path::PathBuf]) -> Result<Vec<Bundle>, Error> {
     let mut compiled = Vec::new();
     let mut problems = String::new();
     for path in files {
         let file = path.display().to_string();
-        let source = std::fs::read_to_string(path).map_err(|e| Error::Refused(format!("cannot read {file}: {e}")))?;
+        let source = std::fs::read_to_string(path)
+            .map_err(|e| Error::Refused(format!("cannot read {file}: {e}")))?;
         match saga_lib::definition::compile(&file, &source) {
-            Ok(definition) => compiled.push(Compiled { definition, source, file }),
-            Err(errors) => problems.push_str(&saga_lib::definition::render(&file, &source, &errors, false)),
+            Ok(definition) => compiled.push(Bundle::new(definition, source, file)),
+            Err(errors) => problems.push_str(&saga_lib::definition::render(
+                &file, &source, &errors, false,
+            )),
         }
     }
-    if problems.is_empty() { Ok(compiled) } else { Err(Error::Refused(format!("definitions are not deployed:\n{problems}"))) }
+    if problems.is_empty() {
+        Ok(compiled)
+    } else {
+        Err(Error::Refused(format!(
+            "definitions are not deployed:\n{problems}"
+        )))
+    }
 }
 
 /// Waits for SIGTERM, SIGINT or the end of a loop.
 fn wait_for_end(process: &Process) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -5,10 +5,9 @@
 pub mod cli;
 pub mod client;
 pub mod config;
-pub mod entry;
 pub mod crash;
-pub mod deployment;
 pub mod engine;
+pub mod entry;
 pub mod http;
 pub mod ingress;
 pub mod lease;

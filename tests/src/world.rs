@@ -66,7 +66,8 @@ impl World {
             triggered: Mutex::default(),
             next: AtomicU64::new(1),
         };
-        std::fs::create_dir(world.directory.path().join("sagas")).expect("a folder for definitions");
+        std::fs::create_dir(world.directory.path().join("sagas"))
+            .expect("a folder for definitions");
         world.define("order.yaml", include_str!("world/order.yaml"));
         world.configure("");
         world.create_topics();
@@ -90,7 +91,8 @@ impl World {
             self.kafka,
             self.redis,
         );
-        std::fs::write(self.directory.path().join("skald.toml"), text).expect("configuration written");
+        std::fs::write(self.directory.path().join("skald.toml"), text)
+            .expect("configuration written");
     }
 
     /// Path of `skald.toml`.
@@ -115,16 +117,27 @@ impl World {
 
     /// A log without group and transactions.
     pub fn log(&self) -> KafkaLog {
-        let options = Options { client_id: "test".into(), timeouts: timeouts(), ..Options::default() };
+        let options = Options {
+            client_id: "test".into(),
+            timeouts: timeouts(),
+            ..Options::default()
+        };
         KafkaLog::open(&self.cluster(), &options).expect("the broker answers")
     }
 
     fn create_topics(&self) {
         let names = ["orders", "order-events"].map(|t| format!("{}-{t}", self.app));
-        let commands = ["stock", "payment", "shipping"].map(|t| format!("{}-{t}.commands", self.app));
-        let spec = |name: String| TopicSpec { name, partitions: LANES, config: Vec::new() };
+        let commands =
+            ["stock", "payment", "shipping"].map(|t| format!("{}-{t}.commands", self.app));
+        let spec = |name: String| TopicSpec {
+            name,
+            partitions: LANES,
+            config: Vec::new(),
+        };
         let specs: Vec<_> = names.into_iter().chain(commands).map(spec).collect();
-        self.log().create_topics(&specs).expect("topics are created");
+        self.log()
+            .create_topics(&specs)
+            .expect("topics are created");
     }
 
     /// Starts `skald serve` as this instance.
@@ -138,8 +151,15 @@ impl World {
     }
 
     /// Starts one participant process' worth of threads: `answer` decides for every forward command; compensations always succeed.
-    pub fn participants(&self, answer: impl Fn(&Command) -> Answer + Clone + Send + 'static) -> Vec<Running> {
-        let services = [("stock", "reserve", "release"), ("payment", "charge", "refund"), ("shipping", "dispatch", "recall")];
+    pub fn participants(
+        &self,
+        answer: impl Fn(&Command) -> Answer + Clone + Send + 'static,
+    ) -> Vec<Running> {
+        let services = [
+            ("stock", "reserve", "release"),
+            ("payment", "charge", "refund"),
+            ("shipping", "dispatch", "recall"),
+        ];
         let start = |(service, forward, back): (&str, &'static str, &'static str)| {
             Participant::builder(format!("{}-{service}", self.app))
                 .topic(format!("{}-{service}.commands", self.app))
@@ -158,7 +178,10 @@ impl World {
         let fresh = || format!("O-{}", self.next.fetch_add(1, Ordering::SeqCst));
         let keys: Vec<String> = (0..n).map(|_| fresh()).collect();
         self.publish(&keys);
-        self.triggered.lock().expect("not poisoned").extend(keys.iter().cloned());
+        self.triggered
+            .lock()
+            .expect("not poisoned")
+            .extend(keys.iter().cloned());
         keys
     }
 
@@ -167,10 +190,15 @@ impl World {
         let mut log = self.log();
         for (token, key) in keys.iter().enumerate() {
             let value = json!({ "type": "OrderPlaced", "id": key, "items": ["book"], "total": 12 });
-            log.produce_plain(&self.order(key, &value), token as u64).expect("order handed over");
+            log.produce_plain(&self.order(key, &value), token as u64)
+                .expect("order handed over");
         }
         let deliveries = log.deliveries_plain(Duration::from_secs(20));
-        assert_eq!(deliveries.iter().filter(|d| d.result.is_ok()).count(), keys.len(), "orders acknowledged: {deliveries:?}");
+        assert_eq!(
+            deliveries.iter().filter(|d| d.result.is_ok()).count(),
+            keys.len(),
+            "orders acknowledged: {deliveries:?}"
+        );
     }
 
     /// An order record.

@@ -35,9 +35,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// [`Error::Unreachable`], naming the brokers.
 pub fn log(settings: &Settings, options: &Options) -> Result<KafkaLog, Error> {
-    // The log's message names the brokers.
-    KafkaLog::open(&settings.kafka.cluster(), options)
-        .map_err(|error| Error::Unreachable(format!("cannot use Kafka: {error}")))
+    KafkaLog::open(&settings.kafka.cluster(), options).map_err(|error| {
+        let brokers = &settings.kafka.brokers;
+        Error::Unreachable(format!("Kafka at {brokers} cannot be used: {error}"))
+    })
 }
 
 /// The configured store.

@@ -3,18 +3,17 @@
 //! Absent on purpose: half a deploy. One mistake, or one version that changed, and nothing is written.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use connectors::kafka::KafkaLog;
 use connectors::log::Log;
-use serde::Serialize;
+use schemas::bundle::Bundle;
+use schemas::topics::Topics;
 
 use super::check::{self, Checked};
 use super::settings::SettingsArgs;
 use super::{Error, connect};
-use crate::deployment::{Activation, Compiled, Deployer, Effect};
+use crate::client;
+use crate::client::deploy::Deployed;
 use crate::output::{Console, Format};
-use crate::process;
 use crate::worker::wall_ms;
 
 /// Arguments of `deploy`.
@@ -36,40 +35,18 @@ pub struct Args {
 /// # Errors
 /// [`Error::Shown`] for mistakes in definitions, [`Error::Refused`] for a changed version.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
-    let compiled = compile(&args.files, console)?;
-    let connected = connect::connect(&args.settings, Duration::ZERO, console)?;
-    let settings = &connected.settings;
-    let cluster = settings.kafka.cluster();
-    let mut deployer = Deployer::<KafkaLog>::open(&cluster, &settings.names, &settings.timeouts)?;
-    let activation = if args.activate {
-        Activation::These
-    } else {
-        Activation::Newer
-    };
-    let deployed = publish(&mut deployer, &compiled, activation)?;
+    let settings = args.settings.load(Vec::new(), console)?;
+    let bundles = compile(&args.files, console)?;
+    let mut log = connect::log(&settings, &client::deploy::options(&settings.names))?;
+    let deployed = publish(&mut log, &settings.names, &bundles, args.activate)?;
     show(&deployed, console)
-}
-
-/// What became of one definition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Deployed {
-    /// Name.
-    pub name: String,
-    /// Version.
-    pub version: u32,
-    /// Hash.
-    pub hash: String,
-    /// What became of it.
-    pub effect: Effect,
-    /// The version that events start from now on.
-    pub active: u32,
 }
 
 /// Compiles the definitions of files and directories; mistakes are shown as `check` shows them.
 ///
 /// # Errors
 /// [`Error::Shown`] if there was a mistake.
-pub fn compile(files: &[PathBuf], console: &mut Console<'_>) -> Result<Vec<Compiled>, Error> {
+pub fn compile(files: &[PathBuf], console: &mut Console<'_>) -> Result<Vec<Bundle>, Error> {
     let files = expand(files)?;
     let checked = check::check_all(&files, console.color);
     if checked.iter().any(|file| file.mistakes() > 0) {
@@ -80,44 +57,32 @@ pub fn compile(files: &[PathBuf], console: &mut Console<'_>) -> Result<Vec<Compi
         console.talk(&check::summary(&checked));
         return Err(Error::Shown);
     }
-    Ok(checked.into_iter().filter_map(compiled).collect())
+    Ok(checked.into_iter().filter_map(bundle).collect())
 }
 
-/// Publishes.
+/// Publishes; events start the newest version from then on.
 ///
 /// # Errors
-/// As [`Deployer::deploy_as`].
+/// As [`client::deploy::deploy`].
 pub fn publish<L: Log>(
-    deployer: &mut Deployer<L>,
-    compiled: &[Compiled],
-    activation: Activation,
+    log: &mut L,
+    names: &Topics,
+    bundles: &[Bundle],
+    activate: bool,
 ) -> Result<Vec<Deployed>, Error> {
-    let effects = deployer
-        .deploy_as(compiled, activation, wall_ms())
-        .map_err(process::Error::from)?;
-    let deployed = compiled.iter().zip(effects).map(|(compiled, effect)| {
-        let definition = &compiled.definition;
-        Deployed {
-            active: deployer
-                .active(&definition.name)
-                .unwrap_or(definition.version),
-            name: definition.name.clone(),
-            version: definition.version,
-            hash: definition.hash(),
-            effect,
-        }
-    });
-    Ok(deployed.collect())
+    Ok(client::deploy::deploy(
+        log,
+        names,
+        bundles,
+        activate,
+        wall_ms(),
+    )?)
 }
 
-fn compiled(file: Checked) -> Option<Compiled> {
+fn bundle(file: Checked) -> Option<Bundle> {
     let (definition, source) = file.result.ok()?;
     let name = Path::new(&file.name).file_name()?;
-    Some(Compiled {
-        definition,
-        source,
-        file: name.to_string_lossy().into_owned(),
-    })
+    Some(Bundle::new(definition, source, name.to_string_lossy()))
 }
 
 /// Directories stand for the `*.yaml` and `*.yml` in them, sorted, so that every machine deploys in one order.
@@ -147,8 +112,8 @@ fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
 
 /// Scenarios (`order.test.yaml`) stand beside their definition and are none themselves.
 fn is_definition(path: &Path) -> bool {
-    let scenario = path.to_string_lossy().contains(".test.");
-    path.extension().is_some_and(|e| e == "yaml" || e == "yml") && !scenario
+    let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    yaml && !path.to_string_lossy().contains(".test.")
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
@@ -160,12 +125,7 @@ fn show(deployed: &[Deployed], console: &mut Console<'_>) -> Result<(), Error> {
         return Ok(console.json(&deployed)?);
     }
     let rows = deployed.iter().map(|d| {
-        let what = match d.effect {
-            Effect::Deployed => "deployed",
-            Effect::Activated => "activated",
-            Effect::Published => "deployed, not active",
-            Effect::Unchanged => "unchanged",
-        };
+        let what = if d.known { "was there" } else { "deployed" };
         vec![
             format!("{}@{}", d.name, d.version),
             d.hash.clone(),

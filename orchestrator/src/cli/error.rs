@@ -6,7 +6,7 @@ use std::io;
 
 use connectors::{log, store};
 
-use crate::{client, config, deployment, http, metric, process};
+use crate::{client, config, http, metric, process};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +101,7 @@ impl From<process::Error> for Error {
             process::Error::Store(error) => error.into(),
             process::Error::Http(error) => error.into(),
             process::Error::Metric(error) => error.into(),
-            process::Error::Deployment(deployment::Error::Log(error)) => error.into(),
+            process::Error::Deploy(error) => error.into(),
             other => Self::Refused(other.to_string()),
         }
     }

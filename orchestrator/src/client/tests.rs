@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connectors::log::{Log, Options, Timeouts, TopicSpec};
+use connectors::log::{Log, Options, TopicSpec};
 use connectors::memory::log::{MemoryCluster, MemoryLog};
 use connectors::memory::store::{MemoryStore, MemoryStoreServer};
 use connectors::store::{Commit, Store};
@@ -20,11 +20,11 @@ use schemas::topics::{self, Kind};
 use schemas::{inbox, redrive, state};
 
 use super::dead_letters::{Filter, at};
+use super::deploy::{Deployed, deploy, options};
 use super::preview::{Would, preview};
 use super::read::Follow;
 use super::replay::{Effect, Options as ReplayOptions, replay};
 use super::*;
-use crate::deployment::{Compiled, Deployer};
 
 const LANES: u32 = 4;
 
@@ -189,20 +189,57 @@ fn a_signal_is_signed_for_its_lane() {
     .expect("reads");
 }
 
-fn deploy_all(bench: &mut Bench, bundles: &[Bundle]) {
-    let compiled: Vec<Compiled> = bundles
-        .iter()
-        .map(|bundle| Compiled {
-            definition: bundle.ir.clone(),
-            source: bundle.source.clone(),
-            file: bundle.file.clone(),
-        })
-        .collect();
-    let names = &bench.installation.names;
-    Deployer::<MemoryLog>::open(&bench.cluster, names, &Timeouts::default())
-        .expect("opens")
-        .deploy(&compiled, 1_000)
-        .expect("deployed");
+fn deploy_all(
+    bench: &mut Bench,
+    bundles: &[Bundle],
+    activate: bool,
+) -> Result<Vec<Deployed>, Error> {
+    let names = bench.installation.names.clone();
+    let mut log = open(&bench.cluster, &options(&names));
+    deploy(&mut log, &names, bundles, activate, 1_000)
+}
+
+#[test]
+fn a_deployed_version_is_active_and_never_changes() {
+    let mut bench = bench();
+    let first = deploy_all(&mut bench, &[order(1, "total")], false).expect("deployed");
+    assert_eq!((first[0].known, first[0].active), (false, 1));
+    let again = deploy_all(&mut bench, &[order(1, "total")], false).expect("deployed");
+    assert_eq!((again[0].known, again[0].active), (true, 1));
+    let changed = deploy_all(&mut bench, &[order(1, "sum")], false).expect_err("refused");
+    assert!(
+        changed.to_string().contains("a version never changes"),
+        "{changed}"
+    );
+    let log = &mut bench.log;
+    let definitions = bench.installation.definitions(log).expect("definitions");
+    assert_eq!(definitions.active["order"].hash, first[0].hash);
+    assert!(definitions.by_hash(&first[0].hash).is_some());
+}
+
+#[test]
+fn an_older_version_becomes_active_only_on_request() {
+    let mut bench = bench();
+    let both = [order(1, "total"), order(2, "sum")];
+    let deployed = deploy_all(&mut bench, &both, false).expect("deployed");
+    assert_eq!(deployed[1].active, 2);
+    let back = deploy_all(&mut bench, &both[..1], false).expect("deployed");
+    assert_eq!(back[0].active, 2);
+    let back = deploy_all(&mut bench, &both[..1], true).expect("deployed");
+    assert_eq!(back[0].active, 1);
+}
+
+#[test]
+fn one_refused_definition_stops_the_whole_deploy() {
+    let mut bench = bench();
+    deploy_all(&mut bench, &[order(1, "total")], false).expect("deployed");
+    let result = deploy_all(&mut bench, &[order(2, "total"), order(1, "sum")], false);
+    assert!(matches!(result, Err(Error::Refused(_))), "{result:?}");
+    let definitions = bench
+        .installation
+        .definitions(&mut bench.log)
+        .expect("definitions");
+    assert_eq!(definitions.active["order"].version, 1);
 }
 
 /// A running instance as the transition makes it.
@@ -272,7 +309,7 @@ fn lists_by_definition_and_status_over_all_lanes() {
 fn shows_what_an_instance_waits_for() {
     let mut bench = bench();
     let bundle = order(1, "total");
-    deploy_all(&mut bench, std::slice::from_ref(&bundle));
+    deploy_all(&mut bench, std::slice::from_ref(&bundle), false).expect("deployed");
     let mut store = store_with(&bundle, &["A"]);
     let id = order_id("A");
     let shown = show::show(&mut store, &mut bench.log, &bench.installation, &id).expect("shown");
@@ -438,7 +475,7 @@ fn an_unsigned_record_is_not_signed_by_a_replay() {
 fn a_preview_asks_ingress_and_transition_without_writing() {
     let mut bench = bench();
     let bundle = order(1, "total");
-    deploy_all(&mut bench, std::slice::from_ref(&bundle));
+    deploy_all(&mut bench, std::slice::from_ref(&bundle), false).expect("deployed");
     let definitions = bench
         .installation
         .definitions(&mut bench.log)

@@ -91,7 +91,13 @@ pub trait Role<L: Log> {
     fn execute(&mut self, log: &mut L, effect: Effect) -> Event;
 
     /// B3: plans the records taken.
-    fn plan(&mut self, log: &mut L, lanes: &[LaneNo], refused: &[(LaneNo, i64, String)], set_aside: Option<&str>) -> Vec<Planned>;
+    fn plan(
+        &mut self,
+        log: &mut L,
+        lanes: &[LaneNo],
+        refused: &[(LaneNo, i64, String)],
+        set_aside: Option<&str>,
+    ) -> Vec<Planned>;
 
     /// The plan of a lane.
     fn planned(&self, lane: LaneNo) -> Option<&LanePlan>;

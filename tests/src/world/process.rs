@@ -23,16 +23,34 @@ pub fn binary() -> PathBuf {
 }
 
 impl Skald {
-    pub(super) fn start(config: &Path, directory: &Path, instance: &str, environment: &[(&str, &str)]) -> Self {
+    pub(super) fn start(
+        config: &Path,
+        directory: &Path,
+        instance: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let folder = directory.join(crate::harness::unique(instance));
         std::fs::create_dir_all(&folder).expect("a folder for the process");
         let mut command = vec!["env".to_owned()];
-        command.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        command.extend(
+            environment
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
         command.push(binary().display().to_string());
-        let arguments = ["serve", "--config", &config.display().to_string(), "--instance", instance];
+        let arguments = [
+            "serve",
+            "--config",
+            &config.display().to_string(),
+            "--instance",
+            instance,
+        ];
         command.extend(arguments.iter().map(|a| (*a).to_owned()));
         let watchdog = Watched::start(&folder, &command);
-        Self { watchdog: Some(watchdog), log: folder }
+        Self {
+            watchdog: Some(watchdog),
+            log: folder,
+        }
     }
 
     /// Is it running?
@@ -59,15 +77,26 @@ impl Skald {
 
     /// SIGTERM, then waits for its end.
     pub fn stop(mut self) {
-        let Some(watchdog) = self.watchdog.take() else { return };
+        let Some(watchdog) = self.watchdog.take() else {
+            return;
+        };
         let pid = watchdog.pid().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
-        eventually("the process ends after SIGTERM", Duration::from_secs(15), || (!watchdog.is_alive()).then_some(()));
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("kill runs");
+        eventually(
+            "the process ends after SIGTERM",
+            Duration::from_secs(15),
+            || (!watchdog.is_alive()).then_some(()),
+        );
     }
 
     /// Waits until it has ended by itself.
     pub fn wait_for_end(&self, timeout: Duration) {
-        eventually("the process ends", timeout, || (!self.is_alive()).then_some(()));
+        eventually("the process ends", timeout, || {
+            (!self.is_alive()).then_some(())
+        });
     }
 
     /// What it wrote so far.
