@@ -10,6 +10,7 @@ pub mod engine;
 pub mod entry;
 pub mod http;
 pub mod ingress;
+pub mod janitor;
 pub mod lease;
 pub mod metric;
 pub mod observe;

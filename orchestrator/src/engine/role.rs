@@ -21,6 +21,7 @@ use super::timers::Timers;
 use super::topics::Topics;
 use super::{journal, plan::Outcome};
 use crate::crash;
+use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::metric::label::StoreOp;
 use crate::observe::Observer;
@@ -57,6 +58,8 @@ pub struct Setup<S> {
     pub registry: Registry,
     /// The process' lease on its instance name.
     pub lease: Lease,
+    /// Ends what dead workers left open.
+    pub janitor: Janitor,
     /// Where events are told.
     pub observer: Observer,
 }
@@ -415,6 +418,9 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
             Effect::Claim { lane } => {
                 let own = self.setup.own_id.clone();
                 let claimed = self.setup.store.claim(lane, &own);
+                for id in claimed.iter().flat_map(|position| &position.owners) {
+                    self.setup.janitor.suspect(id);
+                }
                 Event::Claimed(claimed.map_err(|e| self.store_trouble(&e)))
             }
             Effect::Sample { lane } => Event::Sampled(self.sample(log, lane)),
@@ -506,6 +512,10 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
                 .observer
                 .lag(log, &self.setup.names.inbox(), machine);
         }
+    }
+
+    fn met(&mut self, transactional_id: &str) {
+        self.setup.janitor.suspect(transactional_id);
     }
 
     fn still_ours(&mut self) -> Result<(), String> {
