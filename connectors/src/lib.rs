@@ -2,6 +2,7 @@
 //!
 //! Absent on purpose: decisions. A connector reports what happened; `saga_lib::lane` says what follows.
 
+pub mod kafka;
 pub mod log;
 pub mod memory;
 pub mod participant;
