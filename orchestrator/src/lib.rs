@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod entry;
 pub mod crash;
+pub mod demo;
 pub mod deployment;
 pub mod engine;
 pub mod http;
