@@ -35,7 +35,10 @@ pub fn demo(args: &demo::Args, console: &mut Console<'_>) -> Result<(), Error> {
     if broken.is_empty() {
         return Ok(());
     }
-    Err(Error::Refused(format!("the demo broke a promise: {}", broken.join(", "))))
+    Err(Error::Refused(format!(
+        "the demo broke a promise: {}",
+        broken.join(", ")
+    )))
 }
 
 fn embedded(args: &demo::Args, console: &mut Console<'_>) -> Result<Summary, run::Error> {

@@ -11,9 +11,15 @@ impl Progress {
     /// A bar for so many sagas, or none.
     pub(super) fn new(total: u32, shown: bool) -> Self {
         // The target hides itself where stderr is no terminal.
-        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if shown {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(u64::from(total)), target);
-        let style = ProgressStyle::with_template("{bar:40.cyan/dim} {pos:>6}/{len} sagas ended  {elapsed}  {msg}");
+        let style = ProgressStyle::with_template(
+            "{bar:40.cyan/dim} {pos:>6}/{len} sagas ended  {elapsed}  {msg}",
+        );
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self(bar)
     }

@@ -47,18 +47,46 @@ fn promises(summary: &Summary, paint: Paint) -> Vec<String> {
         format!("  {name:<20}{:>9}    {why}", thousands(count))
     };
     let zero = |name: &str, count: u64, why: &str| {
-        let (tone, mark) = if count == 0 { (Tone::Good, "✓") } else { (Tone::Bad, "✗") };
+        let (tone, mark) = if count == 0 {
+            (Tone::Good, "✓")
+        } else {
+            (Tone::Bad, "✗")
+        };
         let count = paint.paint(tone, &format!("{:>9}  {mark}", thousands(count)));
         let why = paint.paint(Tone::Faint, why);
         format!("  {name:<20}{count} {why}")
     };
     vec![
-        plain("commands", summary.commands, "counted in the command topics"),
-        plain("re-sent commands", summary.resent_commands, "the participant was late or silent"),
-        zero("duplicate commands", summary.duplicate_commands, "same command id and attempt"),
-        zero("duplicate events", summary.duplicate_events, "ends that were published twice"),
-        zero("lost", summary.lost, "orders without an end that somebody heard of"),
-        zero("ledger conflicts", summary.ledger_conflicts, "effects that contradict the end"),
+        plain(
+            "commands",
+            summary.commands,
+            "counted in the command topics",
+        ),
+        plain(
+            "re-sent commands",
+            summary.resent_commands,
+            "the participant was late or silent",
+        ),
+        zero(
+            "duplicate commands",
+            summary.duplicate_commands,
+            "same command id and attempt",
+        ),
+        zero(
+            "duplicate events",
+            summary.duplicate_events,
+            "ends that were published twice",
+        ),
+        zero(
+            "lost",
+            summary.lost,
+            "orders without an end that somebody heard of",
+        ),
+        zero(
+            "ledger conflicts",
+            summary.ledger_conflicts,
+            "effects that contradict the end",
+        ),
     ]
 }
 
@@ -68,8 +96,23 @@ fn speed(summary: &Summary, paint: Paint) -> Vec<String> {
         format!("  {name:<20}{value:>9.0} {unit:<9} {why}")
     };
     vec![
-        row("latency p50", summary.p50_ms, "ms", "from the order to the end of its saga"),
-        row("latency p99", summary.p99_ms, "ms", "waits for late and silent participants included"),
-        row("throughput", summary.sagas_per_s, "sagas/s", "until 95 of 100 had ended"),
+        row(
+            "latency p50",
+            summary.p50_ms,
+            "ms",
+            "from the order to the end of its saga",
+        ),
+        row(
+            "latency p99",
+            summary.p99_ms,
+            "ms",
+            "waits for late and silent participants included",
+        ),
+        row(
+            "throughput",
+            summary.sagas_per_s,
+            "sagas/s",
+            "until 95 of 100 had ended",
+        ),
     ]
 }

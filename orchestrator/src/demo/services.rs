@@ -37,7 +37,11 @@ impl Services {
         cluster: &L::Cluster,
     ) -> Result<Self, Error> {
         let ledgers: [MemoryLedger; 3] = Default::default();
-        let builders = [stock(run, temper), payment(run, temper), shipping(run, temper)];
+        let builders = [
+            stock(run, temper),
+            payment(run, temper),
+            shipping(run, temper),
+        ];
         let mut running = Vec::new();
         for ((builder, name), ledger) in builders.into_iter().zip(SERVICES).zip(&ledgers) {
             let builder = builder.topic(run.commands(name)).ledger(ledger.clone());

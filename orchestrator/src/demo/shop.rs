@@ -68,11 +68,6 @@ impl<L: Log> Shop<L> {
         self.open = Instant::now();
     }
 
-    /// How many were placed.
-    pub(super) fn placed(&self) -> u32 {
-        self.placed
-    }
-
     /// Were all placed?
     pub(super) fn is_done(&self) -> bool {
         self.placed == self.total

@@ -53,7 +53,10 @@ fn worth(facts: &[Fact]) -> (usize, bool, bool, i64) {
     let commands = || facts.iter().flat_map(|fact| &fact.commands);
     let back = |attempt| {
         let first = move |c: &&schemas::history::SentCommand| c.attempt == attempt;
-        commands().filter(first).filter(|c| c.id.compensation.is_some()).count()
+        commands()
+            .filter(first)
+            .filter(|c| c.id.compensation.is_some())
+            .count()
     };
     let resent = commands().any(|c| c.attempt > 1);
     let ignored = facts.iter().any(|fact| fact.applied == Verdict::Ignored);

@@ -60,10 +60,13 @@ impl<L: Log> Stage<L> {
         args: &DemoArgs,
     ) -> Result<Self, Error> {
         let run = Run::fresh();
-        let mut admin = L::open(cluster, &Options {
-            client_id: run.service("admin"),
-            ..Options::default()
-        })?;
+        let mut admin = L::open(
+            cluster,
+            &Options {
+                client_id: run.service("admin"),
+                ..Options::default()
+            },
+        )?;
         run.create_topics(&mut admin)?;
         // Participants first: joining their groups takes them as long as the process needs to start.
         let services = Services::start::<L>(&run, Temper { seed: args.seed }, cluster)?;
@@ -178,7 +181,12 @@ fn history<L: Log>(cluster: &L::Cluster, run: &Run, tally: &Shared) -> Result<Fo
     let tally = tally.clone();
     let topics = [format!("{}.history", run.app())];
     let take = move |record: &Received| tally.lock().take_fact(record);
-    Ok(Follower::start::<L>(cluster, "demo-history", &topics, take)?)
+    Ok(Follower::start::<L>(
+        cluster,
+        "demo-history",
+        &topics,
+        take,
+    )?)
 }
 
 fn traffic<L: Log>(cluster: &L::Cluster, run: &Run, tally: &Shared) -> Result<Follower, Error> {
@@ -193,5 +201,10 @@ fn traffic<L: Log>(cluster: &L::Cluster, run: &Run, tally: &Shared) -> Result<Fo
             tally.take_command(record);
         }
     };
-    Ok(Follower::start::<L>(cluster, "demo-traffic", &topics, take)?)
+    Ok(Follower::start::<L>(
+        cluster,
+        "demo-traffic",
+        &topics,
+        take,
+    )?)
 }

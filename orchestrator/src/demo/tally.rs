@@ -114,7 +114,10 @@ impl Tally {
     pub(super) fn take_event(&mut self, record: &Received) {
         let id = record.headers.text(headers::CE_ID).unwrap_or_default();
         self.duplicate_events += u64::from(self.is_seen(&format!("event {id}")));
-        let key = record.key.as_deref().and_then(|key| str::from_utf8(key).ok());
+        let key = record
+            .key
+            .as_deref()
+            .and_then(|key| str::from_utf8(key).ok());
         let number = key.and_then(|key| key.strip_prefix("ORD-")?.parse::<usize>().ok());
         if let Some(order) = number.and_then(|at| self.orders.get_mut(at)) {
             order.heard = true;

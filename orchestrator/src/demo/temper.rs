@@ -36,27 +36,29 @@ impl Temper {
         } else {
             Answer::ok(json!({}))
         };
-        self.told(command, answer)
+        match self.whim("tell", command, command.attempt) {
+            roll if roll < LATE => answer.later(LATE_AFTER),
+            roll if roll < LATE + TWICE => answer.twice(),
+            roll if roll < LATE + TWICE + LOST && command.attempt == 1 => answer.lost(),
+            _ => answer,
+        }
     }
 
-    /// Answers a compensation. It is never refused: who cannot take something back must not be asked before the pivot.
+    /// Answers a compensation, sometimes twice.
+    ///
+    /// It is never refused: what cannot be taken back must not be done before the pivot. Nor is its answer lost: the language gives
+    /// every attempt of a compensation 30 s, which is longer than a demo may take.
     pub(super) fn confirm(self, command: &Command) -> Answer {
-        self.told(command, Answer::ok(json!({})))
+        let answer = Answer::ok(json!({}));
+        if self.whim("tell", command, command.attempt) < TWICE {
+            return answer.twice();
+        }
+        answer
     }
 
     /// Is this one of the commands that are never answered?
     pub(super) fn is_never_answered(self, command: &Command) -> bool {
         self.whim("never", command, 0) < NEVER
-    }
-
-    fn told(self, command: &Command, answer: Answer) -> Answer {
-        let roll = self.whim("tell", command, command.attempt);
-        match roll {
-            _ if roll < LATE => answer.later(LATE_AFTER),
-            _ if roll < LATE + TWICE => answer.twice(),
-            _ if roll < LATE + TWICE + LOST && command.attempt == 1 => answer.lost(),
-            _ => answer,
-        }
     }
 
     fn whim(self, about: &str, command: &Command, attempt: u32) -> u64 {

@@ -34,21 +34,45 @@ fn run_on_memory(sagas: u32, format: Format) -> (Summary, String) {
 fn every_order_ends_once_and_the_numbers_add_up() {
     let (summary, out) = run_on_memory(60, Format::Json);
     let json: Value = serde_json::from_str(&out).unwrap();
-    let number = |name: &str| json[name].as_f64().unwrap_or_else(|| panic!("{name}: {out}"));
+    let number = |name: &str| {
+        json[name]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{name}: {out}"))
+    };
     assert_eq!(number("started"), 60.0);
-    assert_eq!(number("completed") + number("compensated") + number("parked"), 60.0);
-    assert!(number("compensated") > 0.0 && number("commands") > 120.0, "{out}");
-    for zero in ["duplicate_commands", "duplicate_events", "lost", "ledger_conflicts"] {
+    assert_eq!(
+        number("completed") + number("compensated") + number("parked"),
+        60.0
+    );
+    assert!(
+        number("compensated") > 0.0 && number("commands") > 120.0,
+        "{out}"
+    );
+    for zero in [
+        "duplicate_commands",
+        "duplicate_events",
+        "lost",
+        "ledger_conflicts",
+    ] {
         assert_eq!(number(zero), 0.0, "{out}");
     }
-    assert!(number("p50_ms") > 0.0 && number("p50_ms") <= number("p99_ms"), "{out}");
+    assert!(
+        number("p50_ms") > 0.0 && number("p50_ms") <= number("p99_ms"),
+        "{out}"
+    );
     assert_eq!(summary.broken_promises(), Vec::<String>::new());
 }
 
 #[test]
 fn people_get_a_table_and_the_timeline_of_a_compensated_saga() {
     let (_, out) = run_on_memory(40, Format::Table);
-    for part in ["completed", "lost", "Timeline of order/ORD-", "compensated", "not durable"] {
+    for part in [
+        "completed",
+        "lost",
+        "Timeline of order/ORD-",
+        "compensated",
+        "not durable",
+    ] {
         assert!(out.contains(part), "{part} is missing:\n{out}");
     }
     assert!(!out.contains('\u{1b}'), "no colours were asked for");

@@ -21,7 +21,9 @@ struct Line {
 
 impl Line {
     fn sends(&self, id: &CommandId) -> bool {
-        self.command.as_ref().is_some_and(|(own, attempt, _)| own == id && *attempt > 0)
+        self.command
+            .as_ref()
+            .is_some_and(|(own, attempt, _)| own == id && *attempt > 0)
     }
 }
 
@@ -37,7 +39,11 @@ pub(super) fn text(facts: &[Fact], paint: Paint) -> String {
     let columns = row("time", ["step", "command", "attempt", "outcome"], widths);
     let mut text = vec![paint.paint(Tone::Strong, &heading), String::new()];
     text.push(paint.paint(Tone::Faint, &columns.to_uppercase()));
-    text.extend(lines.iter().map(|line| show(line, first.time_ms, widths, paint)));
+    text.extend(
+        lines
+            .iter()
+            .map(|line| show(line, first.time_ms, widths, paint)),
+    );
     text.join("\n")
 }
 
@@ -45,8 +51,12 @@ fn lines(facts: &[Fact]) -> Vec<Line> {
     let mut lines = Vec::new();
     for fact in facts {
         answer(&mut lines, fact);
-        fact.notes.iter().for_each(|note| tell(&mut lines, fact, note));
-        fact.commands.iter().for_each(|command| send(&mut lines, fact, command));
+        fact.notes
+            .iter()
+            .for_each(|note| tell(&mut lines, fact, note));
+        fact.commands
+            .iter()
+            .for_each(|command| send(&mut lines, fact, command));
     }
     lines
 }
@@ -60,7 +70,12 @@ fn answer(lines: &mut Vec<Line>, fact: &Fact) {
         let reason = fact.reason.as_deref().unwrap_or("no effect");
         let outcome = format!("{} again, ignored: {reason}", fact.input.summary);
         let told = (command.clone(), 0, String::new());
-        lines.push(Line { at_ms: fact.time_ms, tone: Tone::Faint, command: Some(told), outcome });
+        lines.push(Line {
+            at_ms: fact.time_ms,
+            tone: Tone::Faint,
+            command: Some(told),
+            outcome,
+        });
         return;
     }
     let is_it = |line: &&mut Line| line.sends(command);
@@ -78,7 +93,12 @@ fn answer(lines: &mut Vec<Line>, fact: &Fact) {
 
 fn send(lines: &mut Vec<Line>, fact: &Fact, sent: &SentCommand) {
     let is_it = |line: &&mut Line| line.sends(&sent.id);
-    if let Some(before) = lines.iter_mut().rev().find(is_it).filter(|l| l.outcome.is_empty()) {
+    if let Some(before) = lines
+        .iter_mut()
+        .rev()
+        .find(is_it)
+        .filter(|l| l.outcome.is_empty())
+    {
         before.outcome = format!("no answer in {} ms", fact.time_ms - before.at_ms);
         before.tone = Tone::Bad;
     }
@@ -94,14 +114,20 @@ fn send(lines: &mut Vec<Line>, fact: &Fact, sent: &SentCommand) {
 fn tell(lines: &mut Vec<Line>, fact: &Fact, note: &Note) {
     let (tone, outcome) = match note {
         Note::Started => (Tone::Calm, format!("started by {}", fact.input.summary)),
-        Note::CompensationStarted { cause } => {
-            (Tone::Odd, format!("turned back because of {cause}: compensation in reverse order"))
-        }
+        Note::CompensationStarted { cause } => (
+            Tone::Odd,
+            format!("turned back because of {cause}: compensation in reverse order"),
+        ),
         Note::Finished { status } => (Tone::Strong, status.word().to_owned()),
         Note::Parked { detail, .. } => (Tone::Bad, format!("parked: {detail}")),
         _ => return,
     };
-    lines.push(Line { at_ms: fact.time_ms, tone, command: None, outcome });
+    lines.push(Line {
+        at_ms: fact.time_ms,
+        tone,
+        command: None,
+        outcome,
+    });
 }
 
 fn step(line: &Line) -> &str {
@@ -123,7 +149,11 @@ fn name_width(line: &Line) -> usize {
 fn show(line: &Line, start_ms: i64, widths: (usize, usize), paint: Paint) -> String {
     let time = format!("+{} ms", line.at_ms - start_ms);
     let attempt = line.command.as_ref().map_or(0, |(_, attempt, _)| *attempt);
-    let attempt = if attempt > 0 { attempt.to_string() } else { String::new() };
+    let attempt = if attempt > 0 {
+        attempt.to_string()
+    } else {
+        String::new()
+    };
     let head = row(&time, [step(line), name(line), &attempt, ""], widths);
     format!("{head}{}", paint.paint(line.tone, &line.outcome))
 }
