@@ -28,15 +28,28 @@ fn title(summary: &Summary, place: &str, paint: Paint) -> String {
 
 fn ends(summary: &Summary, paint: Paint) -> Vec<String> {
     let rows = [
-        ("started", summary.started, Tone::Calm),
-        ("completed", summary.completed, Tone::Good),
-        ("compensated", summary.compensated, Tone::Odd),
-        ("parked", summary.parked, Tone::Bad),
+        ("started", summary.started, Tone::Calm, ""),
+        ("completed", summary.completed, Tone::Good, ""),
+        (
+            "compensated",
+            summary.compensated,
+            Tone::Odd,
+            "refused on the way, and all taken back",
+        ),
+        (
+            "parked",
+            summary.parked,
+            Tone::Bad,
+            "no answer at the pivot: an operator decides",
+        ),
     ];
-    let show = |(name, count, tone): (&str, u64, Tone)| {
+    let show = |(name, count, tone, why): (&str, u64, Tone, &str)| {
         let bar = paint.paint(tone, &bar(count, summary.started, BAR));
         let line = format!("  {name:<20}{:>9}  {bar}", thousands(count));
-        line.trim_end().to_owned()
+        match why {
+            "" => line,
+            why => format!("{line} {}", paint.paint(Tone::Faint, why)),
+        }
     };
     rows.map(show).to_vec()
 }

@@ -113,13 +113,13 @@ fn send(lines: &mut Vec<Line>, fact: &Fact, sent: &SentCommand) {
 
 fn tell(lines: &mut Vec<Line>, fact: &Fact, note: &Note) {
     let (tone, outcome) = match note {
-        Note::Started => (Tone::Calm, format!("started by {}", fact.input.summary)),
+        Note::Started => (Tone::Calm, format!("▶ started by {}", fact.input.summary)),
         Note::CompensationStarted { cause } => (
             Tone::Odd,
-            format!("turned back because of {cause}: compensation in reverse order"),
+            format!("◀ turned back because of {cause}: compensation in reverse order"),
         ),
-        Note::Finished { status } => (Tone::Strong, status.word().to_owned()),
-        Note::Parked { detail, .. } => (Tone::Bad, format!("parked: {detail}")),
+        Note::Finished { status } => (Tone::Strong, format!("■ {}", status.word())),
+        Note::Parked { detail, .. } => (Tone::Bad, format!("‖ parked: {detail}")),
         _ => return,
     };
     lines.push(Line {
@@ -148,17 +148,22 @@ fn name_width(line: &Line) -> usize {
 
 fn show(line: &Line, start_ms: i64, widths: (usize, usize), paint: Paint) -> String {
     let time = format!("+{} ms", line.at_ms - start_ms);
-    let attempt = line.command.as_ref().map_or(0, |(_, attempt, _)| *attempt);
-    let attempt = if attempt > 0 {
+    let outcome = paint.paint(line.tone, &line.outcome);
+    let Some((_, attempt, name)) = &line.command else {
+        return format!("{time:>10}  {outcome}");
+    };
+    let attempt = if *attempt > 0 {
         attempt.to_string()
     } else {
         String::new()
     };
-    let head = row(&time, [step(line), name(line), &attempt, ""], widths);
-    format!("{head}{}", paint.paint(line.tone, &line.outcome))
+    row(&time, [step(line), name, &attempt, &outcome], widths)
 }
 
 fn row(time: &str, [step, name, attempt, outcome]: [&str; 4], widths: (usize, usize)) -> String {
     let (steps, names) = widths;
     format!("{time:>10}  {step:<steps$}  {name:<names$}  {attempt:>7}  {outcome}")
 }
+
+#[cfg(test)]
+mod tests;
