@@ -6,6 +6,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod crash;
+pub mod demo;
 pub mod engine;
 pub mod entry;
 pub mod http;
