@@ -191,6 +191,7 @@ impl<S: Store> Engine<S> {
         match result {
             Err(error) => Event::Rounded(Err(self.store_trouble(&error))),
             Ok((answers, loaded)) => {
+                self.setup.observer.store_well();
                 Event::Rounded(Ok(self.rounded(commits, &answers, questions, loaded)))
             }
         }

@@ -244,7 +244,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             store,
             installation: self.installation.clone(),
             rebuild_after_ms: REBUILD_AFTER_MS,
-            poll_ms: if store { 20 } else { 100 },
+            poll_ms: i64::try_from(self.plan.batch.wait.as_millis()).unwrap_or(20),
             idle_check_ms: 1000,
         })
     }
