@@ -5,8 +5,12 @@
 //! Absent on purpose: what the verbs do (see [`crate::client`]); here arguments become calls and results become text.
 
 pub mod check;
+pub mod connect;
 pub mod demo;
+pub mod deploy;
+pub mod dlq;
 pub mod error;
+pub mod saga;
 pub mod serve;
 pub mod settings;
 
@@ -37,6 +41,14 @@ pub enum Command {
     Serve(serve::Args),
     /// Compile definitions and show every mistake.
     Check(check::Args),
+    /// Compile definitions and publish them.
+    Deploy(deploy::Args),
+    /// Look at instances and act on them.
+    #[command(subcommand)]
+    Saga(saga::Verb),
+    /// Look at dead letters and send them back.
+    #[command(subcommand)]
+    Dlq(dlq::Verb),
 }
 
 /// What exit codes mean; shown by `--help`.
@@ -57,5 +69,8 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> Result<(), Error> {
         Command::Demo(args) => demo::run(&args, console),
         Command::Serve(args) => serve::run(&args, console),
         Command::Check(args) => check::run(&args, console),
+        Command::Deploy(args) => deploy::run(&args, console),
+        Command::Saga(verb) => saga::run(&verb, console),
+        Command::Dlq(verb) => dlq::run(&verb, console),
     }
 }

@@ -41,7 +41,8 @@ pub fn point(role: &str, name: &str) {
         Some((name.to_owned(), AtomicU32::new(count.parse().unwrap_or(1))))
     });
     let Some((wanted, left)) = asked else { return };
-    let hit = wanted == name || wanted.strip_prefix(role).and_then(|w| w.strip_prefix('.')) == Some(name);
+    let hit =
+        wanted == name || wanted.strip_prefix(role).and_then(|w| w.strip_prefix('.')) == Some(name);
     let role_fits = wanted != name || role == "engine";
     if hit && role_fits && left.fetch_sub(1, Ordering::SeqCst) == 1 {
         std::process::abort();

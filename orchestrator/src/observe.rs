@@ -17,8 +17,8 @@ use schemas::record::Partition;
 
 use crate::http::{Component, LaneHealth};
 use crate::metric::label::{
-    CompensationOutcome, InputKind, RecoveryCause, SagaOutcome, Skip, Stage, StepOutcome, StoreError, StoreOp, TopicClass,
-    TransactionOutcome, TransactionPhase, Trigger,
+    CompensationOutcome, InputKind, RecoveryCause, SagaOutcome, Skip, Stage, StepOutcome,
+    StoreError, StoreOp, TopicClass, TransactionOutcome, TransactionPhase, Trigger,
 };
 use crate::metric::{DefinitionMetrics, LoopMetrics, Metrics};
 use crate::stats::Stats;
@@ -38,7 +38,13 @@ pub struct Observer {
 impl Observer {
     /// The voice of the worker `name`.
     pub fn new(metrics: &Metrics, component: Component, name: &str, engine: bool) -> Self {
-        Self { metrics: metrics.clone(), component, turns: Arc::new(metrics.loops().worker(name)), lanes: Arc::default(), engine }
+        Self {
+            metrics: metrics.clone(),
+            component,
+            turns: Arc::new(metrics.loops().worker(name)),
+            lanes: Arc::default(),
+            engine,
+        }
     }
 
     /// The loop turned.
@@ -49,7 +55,11 @@ impl Observer {
 
     /// A stage of a batch took this long.
     pub fn stage(&self, stage: Stage, took: Duration) {
-        self.metrics.loops().stage_duration.at(stage).observe(took.as_secs_f64());
+        self.metrics
+            .loops()
+            .stage_duration
+            .at(stage)
+            .observe(took.as_secs_f64());
     }
 
     /// A poll brought records.
@@ -60,7 +70,10 @@ impl Observer {
     /// The assignment changed.
     pub fn rebalanced(&self, partitions: usize) {
         self.metrics.kafka().rebalances.inc();
-        self.metrics.kafka().assigned_partitions.set(i64::try_from(partitions).unwrap_or(i64::MAX));
+        self.metrics
+            .kafka()
+            .assigned_partitions
+            .set(i64::try_from(partitions).unwrap_or(i64::MAX));
     }
 
     /// A lane began to recover.
@@ -88,12 +101,20 @@ impl Observer {
 
     /// A part of the end of a transaction took this long.
     pub fn transaction_phase(&self, phase: TransactionPhase, took: Duration) {
-        self.metrics.kafka().transaction_duration.at(phase).observe(took.as_secs_f64());
+        self.metrics
+            .kafka()
+            .transaction_duration
+            .at(phase)
+            .observe(took.as_secs_f64());
     }
 
     /// The store was asked.
     pub fn store_round_trip(&self, op: StoreOp, took: Duration) {
-        self.metrics.redis().roundtrip.at(op).observe(took.as_secs_f64());
+        self.metrics
+            .redis()
+            .roundtrip
+            .at(op)
+            .observe(took.as_secs_f64());
     }
 
     /// The store did not do what it was asked.
@@ -125,7 +146,9 @@ impl Observer {
         }
         for (format, n) in &stats.undecodable {
             for _ in 0..*n {
-                self.metrics.records().decode_error(topic, format, "undecodable");
+                self.metrics
+                    .records()
+                    .decode_error(topic, format, "undecodable");
             }
         }
         for (class, n) in &stats.dead_letters {
@@ -134,7 +157,11 @@ impl Observer {
             }
         }
         for output in &plan.outputs {
-            self.metrics.records().produced.at(topic_class(output.class)).inc();
+            self.metrics
+                .records()
+                .produced
+                .at(topic_class(output.class))
+                .inc();
         }
     }
 
@@ -144,7 +171,14 @@ impl Observer {
     }
 
     /// A lane's batch is committed.
-    pub fn committed(&self, lane: LaneNo, topic: &str, plan: &LanePlan, stats: &Stats, counters: &BTreeMap<String, i64>) {
+    pub fn committed(
+        &self,
+        lane: LaneNo,
+        topic: &str,
+        plan: &LanePlan,
+        stats: &Stats,
+        counters: &BTreeMap<String, i64>,
+    ) {
         self.inputs(topic, plan, stats);
         for (reference, note, age_ms) in &stats.notes {
             if let Some(of) = self.definition(reference) {
@@ -152,7 +186,9 @@ impl Observer {
             }
         }
         for (name, value) in counters {
-            let Some((reference, status)) = name.split_once('/') else { continue };
+            let Some((reference, status)) = name.split_once('/') else {
+                continue;
+            };
             let status = Status::ALL.into_iter().find(|s| s.word() == status);
             if let (Some(of), Some(status)) = (self.definition(reference), status) {
                 of.set_active(lane, status, *value);
@@ -171,13 +207,23 @@ impl Observer {
             Note::Started => of.started.at(Trigger::Event).inc(),
             Note::StepStarted { step: name } => step(name).started.inc(),
             Note::Resent { step: name, .. } => step(name).retries.inc(),
-            Note::StepFinished { step: name, outcome, wait_ms } => {
+            Note::StepFinished {
+                step: name,
+                outcome,
+                wait_ms,
+            } => {
                 let metrics = step(name);
                 metrics.finished.at(step_outcome(outcome)).inc();
                 metrics.wait.observe(*wait_ms as f64 / 1e3);
             }
-            Note::CompensationFinished { step: name, outcome } => {
-                step(name).compensations.at(compensation_outcome(outcome)).inc();
+            Note::CompensationFinished {
+                step: name,
+                outcome,
+            } => {
+                step(name)
+                    .compensations
+                    .at(compensation_outcome(outcome))
+                    .inc();
             }
             Note::Parked { kind, .. } | Note::IncidentOpened { kind, .. } => of.incident(*kind),
             Note::LateReply { .. } => of.replies_late.inc(),
@@ -220,23 +266,35 @@ impl Observer {
     /// Lag of the ready lanes: records behind the watermark that a reader can reach, so without the marker of the last transaction.
     pub fn lag<L: Log>(&self, log: &mut L, topic: &str, machine: &Worker) {
         for lane in machine.states().keys() {
-            let (Some(next), Ok(extent)) = (machine.ready(*lane), log.extent(&Partition::new(topic, *lane))) else { continue };
+            let (Some(next), Ok(extent)) = (
+                machine.ready(*lane),
+                log.extent(&Partition::new(topic, *lane)),
+            ) else {
+                continue;
+            };
             // The newest offset may be a transaction's marker, which is no record.
             let behind = extent.stable_end - next;
-            self.metrics.kafka().set_lag(topic, *lane, if behind <= 1 { 0 } else { behind });
+            self.metrics
+                .kafka()
+                .set_lag(topic, *lane, if behind <= 1 { 0 } else { behind });
         }
     }
 }
 
 fn store_error(error: &store::Error) -> StoreError {
-    let store::Error::Refused { reason } = error else { return StoreError::Connection };
+    let store::Error::Refused { reason } = error else {
+        return StoreError::Connection;
+    };
     let words = [
         ("OOM", StoreError::Oom),
         ("NOPERM", StoreError::NoPerm),
         ("READONLY", StoreError::ReadOnly),
         ("timed out", StoreError::Timeout),
     ];
-    words.iter().find(|(word, _)| reason.contains(word)).map_or(StoreError::Script, |(_, kind)| *kind)
+    words
+        .iter()
+        .find(|(word, _)| reason.contains(word))
+        .map_or(StoreError::Script, |(_, kind)| *kind)
 }
 
 fn input_kind(word: &str) -> InputKind {

@@ -2,6 +2,7 @@
 //!
 //! Absent on purpose: which log and store (a type parameter), and the command line.
 
+mod installation;
 mod start;
 mod topics;
 mod watchdog;
@@ -26,9 +27,6 @@ pub enum Error {
     /// Names of topics.
     #[error(transparent)]
     Names(#[from] schemas::topics::Error),
-    /// Keys of signatures.
-    #[error(transparent)]
-    Keys(#[from] schemas::signature::Error),
     /// A topic of ours is not as it must be.
     #[error("topic `{topic}`: {problem}")]
     Topic {
@@ -37,9 +35,19 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The installation has another number of lanes than was asked for.
+    #[error(
+        "this installation has {actual} lanes, the configuration says {asked}: keys would be remapped; set `lanes = {actual}`"
+    )]
+    Lanes {
+        /// As installed.
+        actual: u32,
+        /// As configured.
+        asked: u32,
+    },
     /// The definitions topic.
     #[error(transparent)]
-    Deployment(#[from] crate::deployment::Error),
+    Deploy(#[from] crate::client::Error),
     /// The instance name.
     #[error(transparent)]
     Lease(#[from] crate::lease::Error),

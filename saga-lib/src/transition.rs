@@ -18,7 +18,6 @@ mod parked;
 mod run;
 mod signal;
 mod start;
-mod template;
 mod timeline;
 mod turn;
 
@@ -139,6 +138,8 @@ pub fn saga_id(definition: &Definition, event: &Event) -> Result<SagaId, id::Err
 }
 
 /// Applies `input` to `instance` (`None`: none exists) and appends what is to be done outside.
+///
+/// A caller that keeps the hashes of its definitions saves one per start by bringing an [`Instance::unstarted`].
 pub fn apply(
     definition: &Definition,
     instance: &mut Option<Instance>,

@@ -1,6 +1,6 @@
-//! Conformance suites: what every implementation of a trait must do, written once.
+//! One suite per trait of `connectors`; every implementation must pass it.
 //!
-//! Absent on purpose: what only one implementation can show; that stands in its own test binary.
+//! Absent on purpose: what only one implementation has. That is tested beside it.
 
 pub mod log;
 pub mod store;

@@ -56,3 +56,18 @@ impl fmt::Debug for RedisAddress {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_host_and_port_only() {
+        let address = RedisAddress::new("redis://user:hush@localhost:7000/2");
+        let shown = format!("{address:?}");
+        assert!(shown.contains("localhost:7000"), "{shown}");
+        assert!(!shown.contains("hush") && !shown.contains("user"));
+        let bad = RedisAddress::new("hush@localhost");
+        assert!(!format!("{bad:?} {:?}", bad.client().err()).contains("hush"));
+    }
+}

@@ -82,3 +82,36 @@ fn header(head: &[u8]) -> Option<String> {
     let end = colons.map(|(at, _)| at + 1).nth(4).unwrap_or(head.len());
     (!head.is_empty()).then(|| String::from_utf8_lossy(&head[..end]).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_ends_at_its_fifth_colon() {
+        let head = b"1M:7:w3:-:r:body:\xff";
+        assert_eq!(header(head).as_deref(), Some("1M:7:w3:-:r:"));
+        assert_eq!(header(b""), None);
+        assert_eq!(header(b"damaged").as_deref(), Some("damaged"));
+    }
+
+    #[test]
+    fn unreadable_owners_do_not_hide_a_position() {
+        let text = |t: &str| Value::BulkString(t.as_bytes().to_vec());
+        let fields = [
+            text("5"),
+            Value::Nil,
+            text("2"),
+            text("{"),
+            Value::Nil,
+            Value::Nil,
+        ];
+        let position = position(Value::Array(fields.to_vec())).unwrap();
+        assert_eq!(
+            (position.wm, position.jpos, position.ep),
+            (Some(5), None, 2)
+        );
+        assert!(position.owners.is_empty());
+        assert!(super::position(Value::Array(vec![text("x")])).is_err());
+    }
+}

@@ -84,3 +84,29 @@ impl<'a> Definitions<'a> {
         self.names.iter().flat_map(of).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_share_the_hash_tag_of_their_lane() {
+        let keys = Keys::new("skald", 3);
+        assert_eq!(keys.position(), "{skald:003}pos");
+        assert_eq!(keys.document("order/ORD-42"), "{skald:003}s:order/ORD-42");
+        assert_eq!(keys.index("order", 'r'), "{skald:003}i:order:r");
+        assert_eq!(Keys::new("skald", 1_234).timers(), "{skald:1234}t");
+        assert_eq!(lease("skald", "host"), "{skald:lease}host");
+    }
+
+    #[test]
+    fn definitions_are_numbered_as_they_appear() {
+        let mut definitions = Definitions::default();
+        let numbers = ["b/1", "a/1", "b/x/y", "c"].map(|id| definitions.number(id));
+        assert_eq!(numbers, [1, 2, 1, 3]);
+        let names = definitions.index_keys(&Keys::new("skald", 0));
+        assert_eq!((definitions.count(), names.len()), (3, 21));
+        assert_eq!(names[7], "{skald:000}i:a:r");
+        assert_eq!(names[13], "{skald:000}i:a:t");
+    }
+}

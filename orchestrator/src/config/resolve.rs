@@ -7,11 +7,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use connectors::log::{Bounds, Timeouts};
+use schemas::signature::Keys;
+use schemas::topics::MESSAGE_BYTES_MAX;
 
 use super::Error;
 use super::settings::{Inbox, Kafka, Limits, Log, Redis, Roles, Settings, Topics, WAIT_MAX};
 use super::typed;
-use super::value::{Secret, Size, Span, Words};
+use super::value::{Secret, Span, Words};
 use crate::suggest::nearest;
 
 /// Fills in defaults and checks everything that can be checked without a server.
@@ -19,8 +21,10 @@ use crate::suggest::nearest;
 /// # Errors
 /// [`Error::Contradiction`], naming the keys and their values.
 pub fn resolve(typed: typed::Typed) -> Result<Settings, Error> {
+    let app = typed.app.unwrap_or_else(|| "skald".into());
     let settings = Settings {
-        app: name("app", typed.app.unwrap_or_else(|| "skald".into()))?,
+        names: names(&app)?,
+        app,
         instance: name("instance", typed.instance.map_or_else(host_name, Ok)?)?,
         lanes: bounded("lanes", typed.lanes.unwrap_or(4), LANES_MAX)?,
         workers: bounded("workers", typed.workers.unwrap_or(1), LANES_MAX)?,
@@ -46,6 +50,10 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, Error> {
     Err(Error::Contradiction {
         reason: reason.into(),
     })
+}
+
+fn names(app: &str) -> Result<schemas::topics::Topics, Error> {
+    schemas::topics::Topics::new(app).or_else(|error| refuse(error.to_string()))
 }
 
 /// Names become parts of topics, groups and store keys, so their letters are those that Kafka allows.
@@ -155,9 +163,9 @@ fn redis(typed: typed::Redis) -> Result<Redis, Error> {
     let url = typed
         .url
         .unwrap_or_else(|| Secret::new("redis://127.0.0.1:6379"));
-    let known = ["redis://", "rediss://", "unix://", "redis+unix://"];
+    let known = ["redis://", "unix://"];
     if !known.iter().any(|scheme| url.expose().starts_with(scheme)) {
-        return refuse("`redis.url` must begin with `redis://`, `rediss://` or `unix://`");
+        return refuse("`redis.url` must begin with `redis://` or `unix://`");
     }
     Ok(Redis { url })
 }
@@ -252,53 +260,35 @@ fn topics(typed: typed::Topics) -> Result<Topics, Error> {
 }
 
 fn inbox(typed: typed::Inbox) -> Result<Inbox, Error> {
-    let mut secrets: Vec<(String, Secret)> = Vec::new();
+    let mut secrets: Vec<(String, Vec<u8>)> = Vec::new();
     for typed::InboxSecret { id, secret } in typed.secrets {
-        let id = name("inbox.secrets.id", id)?;
         if secrets.iter().any(|(known, _)| *known == id) {
             return refuse(format!("`inbox.secrets` names `{id}` twice"));
         }
-        if secret.expose().len() < SECRET_BYTES_MIN {
-            return refuse(format!(
-                "the secret `{id}` of `inbox.secrets` is shorter than {SECRET_BYTES_MIN} bytes"
-            ));
-        }
-        secrets.push((id, secret));
+        secrets.push((id, secret.expose().as_bytes().to_vec()));
     }
+    let keys = Keys::new(secrets).or_else(|error| refuse(error.to_string()))?;
     let require_signature = typed.require_signature.unwrap_or(false);
-    if require_signature && secrets.is_empty() {
+    if require_signature && keys.is_empty() {
         return refuse(
             "`inbox.require_signature` is true but `inbox.secrets` is empty: every record would be refused",
         );
     }
     Ok(Inbox {
-        secrets,
+        keys,
         require_signature,
     })
 }
 
-const SECRET_BYTES_MIN: usize = 16;
-
 fn limits(typed: &typed::Limits) -> Result<Limits, Error> {
-    let default = Limits::default();
-    let or = |size: Option<Size>, default: usize| size.map_or(default, |s| s.0);
-    let limits = Limits {
-        record_bytes: or(typed.record_bytes, default.record_bytes),
-        headers: typed.headers.unwrap_or(default.headers),
-        header_bytes: or(typed.header_bytes, default.header_bytes),
-        document_bytes: or(typed.document_bytes, default.document_bytes),
-        output_bytes: or(typed.output_bytes, default.output_bytes),
-    };
-    // A journal record is a document, so it must fit into the topics that Skald creates.
-    if limits.document_bytes > TOPIC_BYTES_MAX || limits.output_bytes > TOPIC_BYTES_MAX {
-        return refuse(
-            "`limits.document_bytes` and `limits.output_bytes` must not exceed 2MiB, the size limit of Skald's topics",
-        );
+    let output_bytes = typed.output_bytes.map_or(1 << 20, |s| s.0);
+    if output_bytes == 0 || output_bytes > MESSAGE_BYTES_MAX {
+        return refuse(format!(
+            "`limits.output_bytes` is {output_bytes}; it must be 1 to {MESSAGE_BYTES_MAX}, the size limit of Skald's topics"
+        ));
     }
-    Ok(limits)
+    Ok(Limits { output_bytes })
 }
-
-const TOPIC_BYTES_MAX: usize = 2 << 20;
 
 fn log(typed: typed::Log) -> Result<Log, Error> {
     let format = typed.format.unwrap_or_else(|| "text".into());

@@ -7,7 +7,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use connectors::kafka::KafkaCluster;
 use connectors::log;
+use connectors::redis::RedisAddress;
+use schemas::signature::Keys;
+use schemas::topics;
 
 use super::value::Secret;
 
@@ -16,6 +20,8 @@ use super::value::Secret;
 pub struct Settings {
     /// Prefix of topics and of store keys.
     pub app: String,
+    /// Names of the installation's topics.
+    pub names: topics::Topics,
     /// Name of this process.
     pub instance: String,
     /// Number of lanes.
@@ -69,7 +75,23 @@ pub struct Redis {
     pub url: Secret,
 }
 
+impl Kafka {
+    /// The cluster as the connector wants it.
+    pub fn cluster(&self) -> KafkaCluster {
+        let expose = |(name, value): (&String, &Secret)| (name.clone(), value.expose().to_owned());
+        KafkaCluster {
+            brokers: self.brokers.clone(),
+            settings: self.settings.iter().map(expose).collect(),
+        }
+    }
+}
+
 impl Redis {
+    /// The server as the connector wants it.
+    pub fn server(&self) -> RedisAddress {
+        RedisAddress::new(self.url.expose())
+    }
+
     /// The address without credentials, for messages.
     pub fn address(&self) -> String {
         super::value::without_credentials(self.url.expose())
@@ -97,8 +119,8 @@ pub struct Topics {
 /// Signatures of inbox records.
 #[derive(Debug, Clone)]
 pub struct Inbox {
-    /// Key ids and keys; the first signs, all verify.
-    pub secrets: Vec<(String, Secret)>,
+    /// The first signs, all verify.
+    pub keys: Keys,
     /// Refuse what is not signed.
     pub require_signature: bool,
 }
@@ -106,14 +128,6 @@ pub struct Inbox {
 /// What is too large.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Value of an incoming record.
-    pub record_bytes: usize,
-    /// Number of headers of an incoming record.
-    pub headers: usize,
-    /// Headers of an incoming record.
-    pub header_bytes: usize,
-    /// Stored document.
-    pub document_bytes: usize,
     /// Anything produced.
     pub output_bytes: usize,
 }
@@ -121,10 +135,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            record_bytes: 1 << 20,
-            headers: 64,
-            header_bytes: 16 << 10,
-            document_bytes: 256 << 10,
             output_bytes: 1 << 20,
         }
     }

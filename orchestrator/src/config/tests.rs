@@ -214,13 +214,7 @@ fn requiring_signatures_needs_secrets() {
 fn secrets_may_come_from_a_variable() {
     let value = "k2=0123456789abcdef,k1=fedcba9876543210";
     let settings = load_with("", &[("SKALD_INBOX_SECRETS", value)]).expect("loads");
-    let ids: Vec<&str> = settings
-        .inbox
-        .secrets
-        .iter()
-        .map(|(id, _)| id.as_str())
-        .collect();
-    assert_eq!(ids, ["k2", "k1"]);
+    assert_eq!(format!("{:?}", settings.inbox.keys), r#"["k2", "k1"]"#);
 }
 
 #[test]

@@ -131,14 +131,6 @@ pub struct InboxSecret {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Value of an incoming record at most. Default `1MiB`.
-    pub record_bytes: Option<Size>,
-    /// Headers of an incoming record at most. Default 64.
-    pub headers: Option<usize>,
-    /// Names and values of the headers of an incoming record at most. Default `16KiB`.
-    pub header_bytes: Option<Size>,
-    /// Stored document of one instance at most. Default `256KiB`.
-    pub document_bytes: Option<Size>,
     /// Command, event or dead letter at most. Default `1MiB`.
     pub output_bytes: Option<Size>,
 }

@@ -4,8 +4,7 @@
 
 use connectors::log::{Error, Log, TopicSpec};
 use saga_lib::definition;
-
-use crate::deployment::Compiled;
+use schemas::bundle::Bundle;
 
 /// The definition, with a place for the id of the run.
 const SOURCE: &str = include_str!("order.yaml");
@@ -64,15 +63,11 @@ impl Run {
     ///
     /// # Panics
     /// Never: the source is part of the program, and a test compiles it.
-    pub(super) fn definition(&self) -> Compiled {
+    pub(super) fn definition(&self) -> Bundle {
         let source = SOURCE.replace("RUN", &self.id);
         let definition = definition::compile("order.yaml", &source);
         let definition = definition.expect("the demo's own definition compiles");
-        Compiled {
-            definition,
-            source,
-            file: "order.yaml".to_owned(),
-        }
+        Bundle::new(definition, source, "order.yaml".to_owned())
     }
 
     /// Creates the business topics.

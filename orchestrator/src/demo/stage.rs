@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use connectors::log::{Bounds, Log, Options, Timeouts};
 use connectors::store::Store;
 use schemas::record::Received;
+use schemas::signature::Keys;
 
 use super::follow::Follower;
 use super::progress::Progress;
@@ -167,7 +168,7 @@ fn plan(run: &Run, args: &DemoArgs) -> Plan {
             bytes: 1 << 20,
             wait: Duration::from_millis(20),
         },
-        secrets: Vec::new(),
+        keys: Keys::default(),
         require_signature: false,
         definitions: vec![run.definition()],
         create_missing: true,

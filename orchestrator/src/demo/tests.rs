@@ -61,6 +61,8 @@ fn every_order_ends_once_and_the_numbers_add_up() {
         "{out}"
     );
     assert_eq!(summary.broken_promises(), Vec::<String>::new());
+    let broken = Summary { lost: 2, ..summary };
+    assert_eq!(broken.broken_promises(), ["2 lost sagas"]);
 }
 
 #[test]
@@ -80,7 +82,7 @@ fn people_get_a_table_and_the_timeline_of_a_compensated_saga() {
 
 #[test]
 fn late_is_later_than_the_time_limit_of_an_attempt() {
-    let definition = run::Run::fresh().definition().definition;
+    let definition = run::Run::fresh().definition().ir;
     let mut sends = 0;
     for node in &definition.nodes {
         if let saga_lib::ir::Kind::Send(send) = &node.kind {

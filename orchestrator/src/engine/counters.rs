@@ -16,7 +16,9 @@ impl Counters {
     /// An instance changed from one state to another (or came, or went).
     pub fn moved(&mut self, before: Option<&Instance>, after: Option<&Instance>) {
         let (from, to) = (before.map(|i| i.status), after.map(|i| i.status));
-        let Some(definition) = after.or(before).map(|i| versioned(&i.definition)) else { return };
+        let Some(definition) = after.or(before).map(|i| versioned(&i.definition)) else {
+            return;
+        };
         if from != to {
             self.add_status(&definition, from, -1);
             self.add_status(&definition, to, 1);
@@ -25,7 +27,8 @@ impl Counters {
             self.add(format!("{definition}/+started"), 1);
         }
         // Only the first end counts: an instance that returns to compensating for a late success ends twice.
-        let ended = after.and_then(|i| i.finished_ms).is_some() && before.and_then(|i| i.finished_ms).is_none();
+        let ended = after.and_then(|i| i.finished_ms).is_some()
+            && before.and_then(|i| i.finished_ms).is_none();
         if let (true, Some(status)) = (ended, to) {
             self.add(format!("{definition}/+{}", status.word()), 1);
         }

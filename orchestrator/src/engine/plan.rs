@@ -23,9 +23,9 @@ use schemas::{dead_letter, history, journal, lane, orphan, signature, state};
 use super::counters::Counters;
 use super::instances::Instances;
 use super::outputs;
-use crate::stats::Stats;
 use super::topics::Topics;
 use crate::registry::Definitions;
+use crate::stats::Stats;
 use crate::worker::role::{LanePlan, Output, OutputClass};
 
 /// A record of the inbox, decoded when it arrived.
@@ -47,7 +47,9 @@ impl Entry {
     /// Ids of the sagas it concerns.
     pub fn sagas(&self) -> Vec<&SagaId> {
         match &self.inbox {
-            Ok(Inbox::Event { saga, .. } | Inbox::Timer { saga, .. } | Inbox::Signal { saga, .. }) => vec![saga],
+            Ok(
+                Inbox::Event { saga, .. } | Inbox::Timer { saga, .. } | Inbox::Signal { saga, .. },
+            ) => vec![saga],
             Ok(Inbox::Reply { command, .. }) => vec![&command.saga],
             Ok(Inbox::Expire { entries, .. }) => entries.iter().map(|(saga, _)| saga).collect(),
             Err(_) => Vec::new(),
@@ -142,9 +144,20 @@ pub fn plan(
     counters: &Counters,
     verdicts: &Verdicts,
 ) -> Result<Outcome, Problem> {
-    let out = Outcome { counters: counters.clone(), ..Outcome::default() };
+    let out = Outcome {
+        counters: counters.clone(),
+        ..Outcome::default()
+    };
     let instances = Instances::new(loaded);
-    let mut planner = Planner { cx, instances, verdicts, out, changed_by: BTreeMap::new(), facts: BTreeMap::new(), buffer: Vec::new() };
+    let mut planner = Planner {
+        cx,
+        instances,
+        verdicts,
+        out,
+        changed_by: BTreeMap::new(),
+        facts: BTreeMap::new(),
+        buffer: Vec::new(),
+    };
     for entry in entries {
         planner.entry(entry)?;
     }
@@ -173,10 +186,23 @@ impl Planner<'_> {
             }
         }
         match inbox {
-            Inbox::Event { saga, definition, input, traceparent } => {
-                self.saga(record, saga, Some(definition), input, traceparent.as_deref())
-            }
-            Inbox::Reply { command, input, forwarded } => {
+            Inbox::Event {
+                saga,
+                definition,
+                input,
+                traceparent,
+            } => self.saga(
+                record,
+                saga,
+                Some(definition),
+                input,
+                traceparent.as_deref(),
+            ),
+            Inbox::Reply {
+                command,
+                input,
+                forwarded,
+            } => {
                 let lane = lane::lane_of_command(command, self.cx.lanes);
                 if lane == self.cx.lane {
                     return self.saga(record, &command.saga, None, input, None);
@@ -184,8 +210,14 @@ impl Planner<'_> {
                 self.misplaced(record, lane, *forwarded);
                 Ok(())
             }
-            Inbox::Timer { saga, input } | Inbox::Signal { saga, input } => self.saga(record, saga, None, input, None),
-            Inbox::Expire { entries, id, time_ms } => self.expire(record, entries, id, *time_ms),
+            Inbox::Timer { saga, input } | Inbox::Signal { saga, input } => {
+                self.saga(record, saga, None, input, None)
+            }
+            Inbox::Expire {
+                entries,
+                id,
+                time_ms,
+            } => self.expire(record, entries, id, *time_ms),
         }
     }
 
@@ -199,9 +231,19 @@ impl Planner<'_> {
         self.out.plan.plain.push(inbox::forward(record, lane));
     }
 
-    fn expire(&mut self, record: &Received, entries: &[(SagaId, u64)], id: &str, time_ms: i64) -> Result<(), Problem> {
+    fn expire(
+        &mut self,
+        record: &Received,
+        entries: &[(SagaId, u64)],
+        id: &str,
+        time_ms: i64,
+    ) -> Result<(), Problem> {
         for (saga, arm) in entries {
-            let input = Input { id: id.to_owned(), time_ms, kind: Kind::Expire { arm: *arm } };
+            let input = Input {
+                id: id.to_owned(),
+                time_ms,
+                kind: Kind::Expire { arm: *arm },
+            };
             self.saga(record, saga, None, &input, None)?;
         }
         Ok(())
@@ -218,34 +260,75 @@ impl Planner<'_> {
     ) -> Result<(), Problem> {
         let touched = self.instances.touch(saga.as_str()).map_err(Problem::Stop)?;
         let before = touched.now.clone();
-        let Some(reference) = before.as_ref().map(|i| i.definition.clone()).or_else(|| named.cloned()) else {
+        let Some(reference) = before
+            .as_ref()
+            .map(|i| i.definition.clone())
+            .or_else(|| named.cloned())
+        else {
             self.nobody(record, saga, input);
             return Ok(());
         };
-        let verdicts = self.verdicts.get(&record.offset).map_or(&[][..], Vec::as_slice);
+        let verdicts = self
+            .verdicts
+            .get(&record.offset)
+            .map_or(&[][..], Vec::as_slice);
         if let [_, last, ..] = verdicts {
             let class = class_word(last.kind);
             self.set_aside(record, class, "produce", &last.reason.clone(), Some(saga));
             return Ok(());
         }
         let definition = self.cx.definitions.by_reference(&reference);
-        let mut now = before.clone();
+        let mut now = before
+            .clone()
+            .or_else(|| unstarted(saga, &reference, input));
         let mut effects = std::mem::take(&mut self.buffer);
         effects.clear();
         let applied = match (verdicts.first(), &definition) {
-            (Some(v), d) => transition::park(d.as_deref(), &mut now, input, v.kind, &v.reason, &mut effects),
+            (Some(v), d) => transition::park(
+                d.as_deref(),
+                &mut now,
+                input,
+                v.kind,
+                &v.reason,
+                &mut effects,
+            ),
             (None, Some(d)) => self.apply(d, record, &mut now, input, &mut effects)?,
             (None, None) if self.cx.unknown.contains(&reference) => {
-                let detail = format!("definition `{reference}` is not deployed: deploy it, then retry");
-                transition::park(None, &mut now, input, IncidentKind::UnknownDefinition, &detail, &mut effects)
+                let detail =
+                    format!("definition `{reference}` is not deployed: deploy it, then retry");
+                transition::park(
+                    None,
+                    &mut now,
+                    input,
+                    IncidentKind::UnknownDefinition,
+                    &detail,
+                    &mut effects,
+                )
             }
             (None, None) => return Err(Problem::NeedDefinition(reference)),
         };
-        if let Some(v) = verdicts.first().filter(|v| v.kind != IncidentKind::OutputRefused) {
-            self.set_aside(record, class_word(v.kind), "apply", &v.reason.clone(), Some(saga));
+        if let Some(v) = verdicts
+            .first()
+            .filter(|v| v.kind != IncidentKind::OutputRefused)
+        {
+            self.set_aside(
+                record,
+                class_word(v.kind),
+                "apply",
+                &v.reason.clone(),
+                Some(saga),
+            );
         }
         stamp(&mut now, before.is_none(), &reference, traceparent);
-        let done = Done { record, saga, reference: &reference, input, before, now, applied };
+        let done = Done {
+            record,
+            saga,
+            reference: &reference,
+            input,
+            before,
+            now,
+            applied,
+        };
         self.outputs(&done, &effects)?;
         self.fact(&done, &effects);
         self.buffer = effects;
@@ -263,9 +346,18 @@ impl Planner<'_> {
     ) -> Result<Applied, Problem> {
         let run = AssertUnwindSafe(|| transition::apply(definition, now, input, effects));
         catch_unwind(run).map_err(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
             let reason = format!("the transition panicked: {}", text.unwrap_or("no message"));
-            Problem::Judge(record.offset, Verdict { kind: IncidentKind::Panic, reason })
+            Problem::Judge(
+                record.offset,
+                Verdict {
+                    kind: IncidentKind::Panic,
+                    reason,
+                },
+            )
         })
     }
 
@@ -273,14 +365,28 @@ impl Planner<'_> {
     fn nobody(&mut self, record: &Received, saga: &SagaId, input: &Input) {
         let (reason, applied) = match &input.kind {
             Kind::Reply(_) => {
-                self.orphan(record, "no saga waits for it (unknown id, or its retention is over)");
+                self.orphan(
+                    record,
+                    "no saga waits for it (unknown id, or its retention is over)",
+                );
                 ("orphan", Applied::Ignored(Reason::Orphan))
             }
-            Kind::Signal(_) => ("no_saga", Applied::Rejected(format!("no saga `{saga}` is stored"))),
+            Kind::Signal(_) => (
+                "no_saga",
+                Applied::Rejected(format!("no saga `{saga}` is stored")),
+            ),
             _ => ("stale", Applied::Ignored(Reason::StaleTimer)),
         };
         self.out.stats.skip(reason);
-        let done = Done { record, saga, reference: "", input, before: None, now: None, applied };
+        let done = Done {
+            record,
+            saga,
+            reference: "",
+            input,
+            before: None,
+            now: None,
+            applied,
+        };
         self.fact(&done, &[]);
     }
 
@@ -293,8 +399,17 @@ impl Planner<'_> {
                     self.set_aside(done.record, class, "apply", message, Some(done.saga));
                 }
                 Effect::Note(note) => {
-                    let age = done.now.as_ref().or(done.before.as_ref()).map_or(0, |i| i.updated_ms - i.started_ms);
-                    let definition = done.reference.split('#').next().unwrap_or_default().to_owned();
+                    let age = done
+                        .now
+                        .as_ref()
+                        .or(done.before.as_ref())
+                        .map_or(0, |i| i.updated_ms - i.started_ms);
+                    let definition = done
+                        .reference
+                        .split('#')
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned();
                     self.out.stats.notes.push((definition, note.clone(), age));
                 }
             }
@@ -308,16 +423,31 @@ impl Planner<'_> {
     /// Checks an output before it is written: a bad one parks its instance, nobody else.
     fn output(&mut self, done: &Done<'_>, effect: &Effect) -> Result<(), Problem> {
         let traceparent = done.now.as_ref().and_then(|i| i.traceparent.as_deref());
-        let (record, class) = outputs::encode(self.cx, done.saga, done.reference, done.input, traceparent, effect);
+        let (record, class) = outputs::encode(
+            self.cx,
+            done.saga,
+            done.reference,
+            done.input,
+            traceparent,
+            effect,
+        );
         match outputs::check(self.cx.topics, &record) {
             outputs::Check::Good => {
-                self.out.plan.outputs.push(Output { record, input: done.record.offset, class });
+                self.out.plan.outputs.push(Output {
+                    record,
+                    input: done.record.offset,
+                    class,
+                });
                 Ok(())
             }
             outputs::Check::LookUp => Err(Problem::NeedTopic(record.topic)),
-            outputs::Check::Bad(reason) => {
-                Err(Problem::Judge(done.record.offset, Verdict { kind: IncidentKind::OutputRefused, reason }))
-            }
+            outputs::Check::Bad(reason) => Err(Problem::Judge(
+                done.record.offset,
+                Verdict {
+                    kind: IncidentKind::OutputRefused,
+                    reason,
+                },
+            )),
         }
     }
 
@@ -327,14 +457,24 @@ impl Planner<'_> {
         let fact = outputs::fact(done, effects, self.cx.lane, *index);
         *index += 1;
         let record = history::encode(self.cx.names, self.cx.lane, &fact);
-        self.out.plan.outputs.push(Output { record, input: done.record.offset, class: OutputClass::History });
+        self.out.plan.outputs.push(Output {
+            record,
+            input: done.record.offset,
+            class: OutputClass::History,
+        });
     }
 
     fn keep(&mut self, done: Done<'_>) -> Result<(), Problem> {
-        self.out.counters.moved(done.before.as_ref(), done.now.as_ref());
-        let touched = self.instances.touch(done.saga.as_str()).map_err(Problem::Stop)?;
+        self.out
+            .counters
+            .moved(done.before.as_ref(), done.now.as_ref());
+        let touched = self
+            .instances
+            .touch(done.saga.as_str())
+            .map_err(Problem::Stop)?;
         if touched.now != done.now {
-            self.changed_by.insert(done.saga.to_string(), done.record.offset);
+            self.changed_by
+                .insert(done.saga.to_string(), done.record.offset);
             touched.now = done.now;
         }
         Ok(())
@@ -343,10 +483,21 @@ impl Planner<'_> {
     fn orphan(&mut self, record: &Received, reason: &str) {
         self.out.stats.skip("orphan");
         let copy = orphan::encode(self.cx.names, record, None, reason);
-        self.out.plan.outputs.push(Output { record: copy, input: record.offset, class: OutputClass::Orphan });
+        self.out.plan.outputs.push(Output {
+            record: copy,
+            input: record.offset,
+            class: OutputClass::Orphan,
+        });
     }
 
-    fn set_aside(&mut self, record: &Received, class: &str, stage: &str, message: &str, saga: Option<&SagaId>) {
+    fn set_aside(
+        &mut self,
+        record: &Received,
+        class: &str,
+        stage: &str,
+        message: &str,
+        saga: Option<&SagaId>,
+    ) {
         self.out.stats.dead_letter(class);
         let cause = dead_letter::Cause {
             class: class.to_owned(),
@@ -358,21 +509,40 @@ impl Planner<'_> {
             delivery_count: 1,
         };
         let letter = dead_letter::encode(self.cx.names, record, &cause);
-        self.out.plan.outputs.push(Output { record: letter, input: record.offset, class: OutputClass::DeadLetter });
+        self.out.plan.outputs.push(Output {
+            record: letter,
+            input: record.offset,
+            class: OutputClass::DeadLetter,
+        });
     }
 
     /// B4: one journal record per changed saga, then the header.
     fn finish(mut self) -> Result<Outcome, Problem> {
         for (id, touched) in self.instances.changed() {
             let input = self.changed_by.get(id).copied().unwrap_or(self.out.end - 1);
-            let document = touched.now.as_ref().map(|i| state::encode(i, state::Codec::MessagePack)).transpose();
+            let document = touched
+                .now
+                .as_ref()
+                .map(|i| state::encode(i, state::Codec::MessagePack))
+                .transpose();
             let document = document.map_err(|error| {
                 let reason = format!("the document cannot be stored: {error}");
-                Problem::Judge(input, Verdict { kind: IncidentKind::OutputRefused, reason })
+                Problem::Judge(
+                    input,
+                    Verdict {
+                        kind: IncidentKind::OutputRefused,
+                        reason,
+                    },
+                )
             })?;
             let saga = SagaId::parse(id).map_err(|error| Problem::Stop(error.to_string()))?;
-            let record = journal::encode_image(self.cx.names, self.cx.lane, &saga, document.as_deref());
-            self.out.plan.outputs.push(Output { record, input, class: OutputClass::Journal });
+            let record =
+                journal::encode_image(self.cx.names, self.cx.lane, &saga, document.as_deref());
+            self.out.plan.outputs.push(Output {
+                record,
+                input,
+                class: OutputClass::Journal,
+            });
             self.out.documents.push((id.clone(), document));
         }
         let header = journal::LaneHeader {
@@ -381,7 +551,11 @@ impl Planner<'_> {
             owner: self.cx.owner.to_owned(),
         };
         let record = journal::encode_header(self.cx.names, self.cx.lane, &header);
-        self.out.plan.outputs.push(Output { record, input: self.out.end - 1, class: OutputClass::Header });
+        self.out.plan.outputs.push(Output {
+            record,
+            input: self.out.end - 1,
+            class: OutputClass::Header,
+        });
         Ok(self.out)
     }
 }
@@ -395,6 +569,19 @@ pub(super) struct Done<'a> {
     pub(super) before: Option<Instance>,
     pub(super) now: Option<Instance>,
     pub(super) applied: Applied,
+}
+
+/// An event's instance before it is applied: it names its version, so no hash is computed for it.
+fn unstarted(saga: &SagaId, reference: &str, input: &Input) -> Option<Instance> {
+    match &input.kind {
+        Kind::Event(event) => Some(Instance::unstarted(
+            saga.clone(),
+            reference.to_owned(),
+            event,
+            input.time_ms,
+        )),
+        _ => None,
+    }
 }
 
 /// A new instance keeps the version it began with, and the trace it came from.

@@ -35,7 +35,11 @@ impl Topics {
     /// The topic, if it was looked up lately.
     pub fn state(&self, topic: &str) -> Option<TopicState> {
         let (state, since) = self.known.get(topic)?;
-        let age = if *state == TopicState::Missing { MISSING } else { FRESH };
+        let age = if *state == TopicState::Missing {
+            MISSING
+        } else {
+            FRESH
+        };
         (since.elapsed() < age).then_some(*state)
     }
 
@@ -43,7 +47,11 @@ impl Topics {
     ///
     /// # Errors
     /// The log's error: nothing is known then, and the caller tries again later.
-    pub fn look_up<L: Log>(&mut self, log: &mut L, topic: &str) -> Result<TopicState, connectors::log::Error> {
+    pub fn look_up<L: Log>(
+        &mut self,
+        log: &mut L,
+        topic: &str,
+    ) -> Result<TopicState, connectors::log::Error> {
         let state = log.topic(topic)?.map_or(TopicState::Missing, |info| {
             TopicState::Takes(info.message_bytes_max.unwrap_or(BYTES_DEFAULT))
         });

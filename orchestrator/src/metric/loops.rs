@@ -21,6 +21,7 @@ pub struct Loops {
 }
 
 /// The loop of one worker.
+#[derive(Clone)]
 pub struct LoopMetrics {
     iterations: IntCounter,
     last: Gauge,

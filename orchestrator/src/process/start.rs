@@ -9,14 +9,16 @@ use connectors::log::{Bounds, Group, Log, Options, Timeouts};
 use connectors::store::Store;
 use saga_lib::ir::{Compensation, Definition, Kind as NodeKind};
 use saga_lib::lane;
+use schemas::bundle::Bundle;
 use schemas::signature::Keys;
 use schemas::topics::Topics;
 
-use super::{Error, Process, topics, watchdog};
-use crate::deployment::{Compiled, Deployer};
+use super::{Error, Process, installation, topics, watchdog};
+use crate::client::deploy;
 use crate::engine::{self, Engine};
 use crate::http::{Component, Health, Server};
 use crate::ingress::{self, Ingress};
+use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::metric::{Build, Metrics};
 use crate::observe::Observer;
@@ -47,12 +49,12 @@ pub struct Plan {
     pub timeouts: Timeouts,
     /// Bounds of a batch.
     pub batch: Bounds,
-    /// Key ids and keys of internal records.
-    pub secrets: Vec<(String, Vec<u8>)>,
+    /// Keys of internal records.
+    pub keys: Keys,
     /// Are unsigned internal records refused?
     pub require_signature: bool,
     /// Definitions to deploy first.
-    pub definitions: Vec<Compiled>,
+    pub definitions: Vec<Bundle>,
     /// Are missing command and start topics created?
     pub create_missing: bool,
     /// Where health and metrics are served.
@@ -71,6 +73,7 @@ struct Common<'a, L: Log, S: Store> {
     registry: Registry,
     installation: String,
     lease: Lease,
+    janitor: Janitor,
     metrics: Metrics,
     health: Health,
     stop: Stop,
@@ -80,27 +83,36 @@ struct Common<'a, L: Log, S: Store> {
 ///
 /// # Errors
 /// See [`Error`]: each names what is wrong and what to do.
-pub fn start<L: Log, S: Store>(plan: &Plan, cluster: &L::Cluster, server: &S::Server) -> Result<Process, Error> {
+pub fn start<L: Log, S: Store>(
+    plan: &Plan,
+    cluster: &L::Cluster,
+    server: &S::Server,
+) -> Result<Process, Error> {
     let names = Topics::new(&plan.app)?;
-    let keys = Keys::new(plan.secrets.clone())?;
     let metrics = Metrics::new(Build::of(&plan.client_library))?;
     let health = Health::new(plan.timeouts.session.max(Duration::from_secs(5)));
     // First of all, so that an orchestrator of containers can ask while the start waits for servers.
-    let http = plan.listen.map(|listen| Server::start(listen, metrics.clone(), health.clone())).transpose()?;
+    let http = plan
+        .listen
+        .map(|listen| Server::start(listen, metrics.clone(), health.clone()))
+        .transpose()?;
     let mut store = S::open(server, &plan.app)?;
-    let mut admin = L::open(cluster, &Options {
-        client_id: format!("{}.admin.{}", plan.app, plan.instance),
-        timeouts: plan.timeouts.clone(),
-        ..Options::default()
-    })?;
+    let mut admin = L::open(
+        cluster,
+        &Options {
+            client_id: format!("{}.admin.{}", plan.app, plan.instance),
+            timeouts: plan.timeouts.clone(),
+            ..Options::default()
+        },
+    )?;
     topics::ensure(&mut admin, &names, plan.lanes)?;
-    let mut deployer = Deployer::<L>::open(cluster, &names, &plan.timeouts)?;
-    let installation = deployer.installation(plan.lanes, &uuid::Uuid::new_v4().to_string())?;
+    let mut deployer = L::open(cluster, &deploy::options(&names))?;
+    let installation = installation::installation(&mut deployer, &names, plan.lanes)?;
     if plan.create_missing {
-        let wanted = used_topics(plan.definitions.iter().map(|c| &c.definition));
+        let wanted = used_topics(plan.definitions.iter().map(|bundle| &bundle.ir));
         topics::create_missing(&mut admin, &wanted, plan.lanes)?;
     }
-    deployer.deploy(&plan.definitions, wall_ms())?;
+    deploy::deploy(&mut deployer, &names, &plan.definitions, false, wall_ms())?;
     drop(deployer);
     let registry = Registry::new(&names);
     registry.refresh(&mut admin)?;
@@ -109,8 +121,35 @@ pub fn start<L: Log, S: Store>(plan: &Plan, cluster: &L::Cluster, server: &S::Se
     store.counters(0)?;
     let holder = uuid::Uuid::new_v4().to_string();
     let lease = Lease::take(store, &plan.instance, &holder, &stop)?;
+    let janitor = Janitor::default();
+    let neighbours = L::open(
+        cluster,
+        &Options {
+            client_id: format!("{}.janitor.{}", plan.app, plan.instance),
+            ..Options::default()
+        },
+    )?;
+    janitor.clone().work(
+        neighbours,
+        S::open(server, &plan.app)?,
+        plan.instance.clone(),
+        stop.clone(),
+    );
     let installation = installation.uuid;
-    let common = Common::<L, S> { plan, cluster, server, names, keys, registry, installation, lease, metrics, health, stop };
+    let common = Common::<L, S> {
+        plan,
+        cluster,
+        server,
+        names,
+        keys: plan.keys.clone(),
+        registry,
+        installation,
+        lease,
+        janitor,
+        metrics,
+        health,
+        stop,
+    };
     common.run(&mut admin, http)
 }
 
@@ -131,7 +170,11 @@ pub fn used_topics<'a>(definitions: impl Iterator<Item = &'a Definition>) -> Vec
                 _ => {}
             }
         }
-        let ends = [&definition.finally.completed, &definition.finally.compensated, &definition.finally.parked];
+        let ends = [
+            &definition.finally.completed,
+            &definition.finally.compensated,
+            &definition.finally.parked,
+        ];
         topics.extend(ends.into_iter().flatten().map(|p| p.topic.clone()));
     }
     topics.sort();
@@ -152,9 +195,19 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             loops.push(self.ingress(admin, &mut watched)?);
         }
         // A recovery step may wait for the log as long as a request may; several of them fit well into this.
-        let limit = self.plan.timeouts.poll_interval.max(Duration::from_secs(30));
+        let limit = self
+            .plan
+            .timeouts
+            .poll_interval
+            .max(Duration::from_secs(30));
         watchdog::watch(watched, limit, self.stop.clone());
-        Ok(Process { stop: self.stop, loops, health: self.health, metrics: self.metrics, server: http })
+        Ok(Process {
+            stop: self.stop,
+            loops,
+            health: self.health,
+            metrics: self.metrics,
+            server: http,
+        })
     }
 
     fn id(&self, role: &str, number: u32) -> String {
@@ -164,13 +217,22 @@ impl<L: Log, S: Store> Common<'_, L, S> {
     fn options(&self, id: &str, role: &str, topics: Vec<String>, timeouts: Timeouts) -> Options {
         Options {
             client_id: id.to_owned(),
-            group: Some(Group { id: format!("{}.{role}", self.plan.app), topics, auto_start: None }),
+            group: Some(Group {
+                id: format!("{}.{role}", self.plan.app),
+                topics,
+                auto_start: None,
+            }),
             transactional_id: Some(id.to_owned()),
             timeouts,
         }
     }
 
-    fn observer(&self, name: &str, engine: bool, watched: &mut Vec<(String, Component)>) -> Observer {
+    fn observer(
+        &self,
+        name: &str,
+        engine: bool,
+        watched: &mut Vec<(String, Component)>,
+    ) -> Observer {
         let component = self.health.component(name);
         watched.push((name.to_owned(), component.clone()));
         Observer::new(&self.metrics, component, name, engine)
@@ -189,7 +251,12 @@ impl<L: Log, S: Store> Common<'_, L, S> {
 
     fn engine(&self, number: u32, watched: &mut Vec<(String, Component)>) -> Result<Loop, Error> {
         let own_id = self.id("engine", number);
-        let options = self.options(&own_id, "engine", vec![self.names.inbox()], self.plan.timeouts.clone());
+        let options = self.options(
+            &own_id,
+            "engine",
+            vec![self.names.inbox()],
+            self.plan.timeouts.clone(),
+        );
         let observer = self.observer(&format!("engine-{number}"), true, watched);
         let role = Engine::new(engine::Setup {
             names: self.names.clone(),
@@ -202,14 +269,26 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             store: S::open(self.server, &self.plan.app)?,
             registry: self.registry.clone(),
             lease: self.lease.clone(),
+            janitor: self.janitor.clone(),
             observer: observer.clone(),
         });
         let log = L::open(self.cluster, &options)?;
-        let shell = Shell::new(log, role, observer, self.plan.batch, own_id.clone(), self.plan.timeouts.request);
+        let shell = Shell::new(
+            log,
+            role,
+            observer,
+            self.plan.batch,
+            own_id.clone(),
+            self.plan.timeouts.request,
+        );
         Ok(self.spawn(&own_id, self.machine(&own_id, true), shell))
     }
 
-    fn ingress(&self, admin: &mut L, watched: &mut Vec<(String, Component)>) -> Result<Loop, Error> {
+    fn ingress(
+        &self,
+        admin: &mut L,
+        watched: &mut Vec<(String, Component)>,
+    ) -> Result<Loop, Error> {
         let own_id = self.id("ingress", 0);
         let topics = Ingress::topics(admin, &self.names, &self.registry);
         let mut timeouts = self.plan.timeouts.clone();
@@ -224,12 +303,19 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             keys: self.keys.clone(),
             registry: self.registry.clone(),
             lease: self.lease.clone(),
+            janitor: self.janitor.clone(),
             dead_letters_in_a_row_max: DEAD_LETTERS_IN_A_ROW_MAX,
             observer: observer.clone(),
         };
         let log = L::open(self.cluster, &options)?;
-        let shell =
-            Shell::new(log, Ingress::new(setup, topics), observer, self.plan.batch, own_id.clone(), self.plan.timeouts.request);
+        let shell = Shell::new(
+            log,
+            Ingress::new(setup, topics),
+            observer,
+            self.plan.batch,
+            own_id.clone(),
+            self.plan.timeouts.request,
+        );
         Ok(self.spawn(&own_id, self.machine(&own_id, false), shell))
     }
 

@@ -15,7 +15,10 @@ const LOAD_BEARING: [&str; 2] = ["cleanup.policy", "message.timestamp.type"];
 /// # Errors
 /// [`Error::Topic`] and the log's.
 pub fn ensure<L: Log>(log: &mut L, names: &Topics, lanes: u32) -> Result<(), Error> {
-    let specs: Vec<TopicSpec> = Kind::SINGLE.iter().filter_map(|kind| spec(names, *kind, lanes)).collect();
+    let specs: Vec<TopicSpec> = Kind::SINGLE
+        .iter()
+        .filter_map(|kind| spec(names, *kind, lanes))
+        .collect();
     let mut specs = specs;
     specs.push(TopicSpec {
         name: names.dead_letter(&names.inbox()),
@@ -30,13 +33,23 @@ pub fn ensure<L: Log>(log: &mut L, names: &Topics, lanes: u32) -> Result<(), Err
 }
 
 fn spec(names: &Topics, kind: Kind, lanes: u32) -> Option<TopicSpec> {
-    Some(TopicSpec { name: names.name(kind)?, partitions: kind.partitions(lanes), config: topics::settings(kind) })
+    Some(TopicSpec {
+        name: names.name(kind)?,
+        partitions: kind.partitions(lanes),
+        config: topics::settings(kind),
+    })
 }
 
 fn check<L: Log>(log: &mut L, spec: &TopicSpec) -> Result<(), Error> {
-    let wrong = |problem: String| Error::Topic { topic: spec.name.clone(), problem };
+    let wrong = |problem: String| Error::Topic {
+        topic: spec.name.clone(),
+        problem,
+    };
     let Some(info) = log.topic(&spec.name)? else {
-        return Err(wrong("it does not exist and could not be created: create it or grant the right to".to_owned()));
+        return Err(wrong(
+            "it does not exist and could not be created: create it or grant the right to"
+                .to_owned(),
+        ));
     };
     if info.partitions != spec.partitions {
         return Err(wrong(format!(
@@ -44,11 +57,17 @@ fn check<L: Log>(log: &mut L, spec: &TopicSpec) -> Result<(), Error> {
             info.partitions, spec.partitions
         )));
     }
-    for (name, wanted) in spec.config.iter().filter(|(name, _)| LOAD_BEARING.contains(&name.as_str())) {
+    for (name, wanted) in spec
+        .config
+        .iter()
+        .filter(|(name, _)| LOAD_BEARING.contains(&name.as_str()))
+    {
         if let Some((_, actual)) = info.config.iter().find(|(n, _)| n == name)
             && actual != wanted
         {
-            return Err(wrong(format!("`{name}` is `{actual}`, must be `{wanted}`: kafka-configs --alter --add-config {name}={wanted}")));
+            return Err(wrong(format!(
+                "`{name}` is `{actual}`, must be `{wanted}`: kafka-configs --alter --add-config {name}={wanted}"
+            )));
         }
     }
     Ok(())
@@ -58,8 +77,18 @@ fn check<L: Log>(log: &mut L, spec: &TopicSpec) -> Result<(), Error> {
 ///
 /// # Errors
 /// The log's.
-pub fn create_missing<L: Log>(log: &mut L, wanted: &[String], partitions: u32) -> Result<(), Error> {
-    let specs: Vec<_> =
-        wanted.iter().map(|name| TopicSpec { name: name.clone(), partitions, config: Vec::new() }).collect();
+pub fn create_missing<L: Log>(
+    log: &mut L,
+    wanted: &[String],
+    partitions: u32,
+) -> Result<(), Error> {
+    let specs: Vec<_> = wanted
+        .iter()
+        .map(|name| TopicSpec {
+            name: name.clone(),
+            partitions,
+            config: Vec::new(),
+        })
+        .collect();
     Ok(log.create_topics(&specs)?)
 }

@@ -154,7 +154,7 @@ fn emit_forward(turn: &mut Turn<'_>, node: &Node, send: &Send, token: &Token) {
     let id = CommandId::forward(&turn.instance.id, &node.step, token.execution);
     let payload = pending.request.clone();
     let key = pending.key.clone();
-    emit(turn, node, &send.target, id, pending, payload, key);
+    emit(turn, node, &send.target, id, pending, (payload, key));
 }
 
 fn emit_back(turn: &mut Turn<'_>, node: &Node, back: &Back<'_>, obligation: &Obligation) {
@@ -165,7 +165,7 @@ fn emit_back(turn: &mut Turn<'_>, node: &Node, back: &Back<'_>, obligation: &Obl
     let id = forward.compensated_by(obligation.compensation);
     let payload = obligation.payload.clone();
     let key = obligation.key.clone();
-    emit(turn, node, back.target, id, pending, payload, key);
+    emit(turn, node, back.target, id, pending, (payload, key));
 }
 
 fn emit(
@@ -174,8 +174,7 @@ fn emit(
     target: &Target,
     id: CommandId,
     pending: &Pending,
-    payload: Value,
-    key: Option<String>,
+    (payload, key): (Value, Option<String>),
 ) {
     let compensates = id.compensation.map(|_| id.forward_id());
     turn.effects.push(Effect::Command(Command {

@@ -11,7 +11,7 @@ use crate::expr::{Expr, Fault, Scope};
 use crate::instance::{IncidentKind, Instance, Moment, Status, StepStatus, Wake};
 use crate::ir::{Definition, Kind, Node, NodeIx, Send, Template};
 
-use super::{template, timeline};
+use super::timeline;
 
 /// Moments kept in the timeline.
 pub(super) const MOMENTS_MAX: usize = 50;
@@ -129,7 +129,7 @@ impl<'a> Turn<'a> {
         template: &Template,
         names: &[(&str, &Value)],
     ) -> Result<Value, Halt> {
-        self.with_scope(names, |scope| template::evaluate(template, scope))
+        self.with_scope(names, |scope| template.evaluate(scope))
             .map_err(|fault| Halt::fault(step, &fault))
     }
 

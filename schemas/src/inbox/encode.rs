@@ -73,6 +73,9 @@ pub fn encode_reply(topics: &Topics, lanes: u32, reply: &Reply, origin: &Origin<
     .headers();
     headers.push(headers::KIND, kind::REPLY);
     headers.push(headers::OUTCOME, reply.outcome.as_str());
+    if let Some(attempt) = reply.attempt {
+        headers.push(headers::ATTEMPT, attempt.to_string());
+    }
     let causes = [
         (headers::CODE, &reply.code),
         (headers::REASON, &reply.reason),

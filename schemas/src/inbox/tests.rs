@@ -127,6 +127,7 @@ fn a_bare_reply_needs_only_the_command_id() {
             kind: Kind::Reply(Reply {
                 command: command(),
                 outcome: "ok".to_owned(),
+                attempt: None,
                 payload: Value::Null,
                 code: None,
                 reason: None,
@@ -167,6 +168,7 @@ fn a_reply_read_by_ingress_comes_back() {
     let answer = Reply {
         command: command(),
         outcome: "failed".to_owned(),
+        attempt: Some(3),
         payload: json!([1]),
         code: Some("E".to_owned()),
         reason: Some("down".to_owned()),

@@ -31,6 +31,7 @@ fn instance() -> Instance {
         }],
         obligations: vec![obligation()],
         steps: steps(),
+        executions: [("credit".to_owned(), 2)].into(),
         data: BTreeMap::from([("order".to_owned(), data())]),
         past_pivot: true,
         cancel: Some("customer asked".to_owned()),
@@ -67,7 +68,9 @@ fn pending(attempt: u32) -> Pending {
         first_ms: 1_700_000_001_000,
         due_ms: 1_700_000_011_000,
         backoff: attempt > 1,
+        before: attempt - 1,
         request: json!({"amount": 12.5}),
+        key: Some("K-1".to_owned()),
     }
 }
 
@@ -76,7 +79,7 @@ fn obligation() -> Obligation {
         node: 1,
         execution: 1,
         unknown: true,
-        request: json!({"amount": 12.5}),
+        key: None,
         payload: json!({"hold": null}),
         state: ObligationState::Compensating,
         compensation: 1,
@@ -111,6 +114,7 @@ fn queue(id: &SagaId) -> Vec<Input> {
     let reply = Reply {
         command: CommandId::forward(id, "credit", 2).compensated_by(1),
         outcome: "ok".to_owned(),
+        attempt: Some(2),
         payload: Value::Null,
         code: None,
         reason: None,

@@ -1,2 +1,7 @@
-//! skald under test
-fn main() {}
+//! The `skald` command with crash points, for tests that kill it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orchestrator::entry::main()
+}

@@ -1,4 +1,4 @@
-//! What every [`Store`] must do.
+//! What every [`Store`](connectors::store::Store) must do.
 //!
 //! A test binary gives a [`Fixture`] and calls [`store_conformance!`](crate::store_conformance), which makes one test per check.
 //! Absent on purpose: lost connections, full servers and other faults of one implementation.

@@ -53,8 +53,12 @@ impl Watched {
 
     /// True while the server has not ended.
     pub fn is_alive(&self) -> bool {
-        // A process that ended stays a zombie until its watchdog is done, and a zombie has no command line.
-        std::fs::read(format!("/proc/{}/cmdline", self.pid)).is_ok_and(|text| !text.is_empty())
+        // A process that ended stays a zombie until its watchdog is done. The state stands behind the command in brackets.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let state = stat
+            .rsplit_once(") ")
+            .map(|(_, rest)| rest.starts_with('Z'));
+        state == Some(false)
     }
 
     /// Stops the server where it stands (SIGSTOP).

@@ -4,4 +4,3 @@
 
 mod memory;
 mod redis;
-mod server;

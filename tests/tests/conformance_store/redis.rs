@@ -7,28 +7,44 @@ use std::time::Duration;
 use connectors::redis::{RedisAddress, RedisStore};
 use connectors::store::{Answer, Commit, Error, Load, Position, Store};
 use tests::conformance::store::Fixture;
+use tests::harness::{self, RedisServer};
 use tests::store_conformance;
 
-use crate::server::Server;
+/// The server that the suite shares; every check uses an application name of its own.
+struct Shared;
 
-impl Fixture for Server {
+impl Fixture for Shared {
     type Store = RedisStore;
 
     fn server(&self) -> RedisAddress {
-        RedisAddress::new(self.url())
+        address(harness::redis())
     }
 
     fn lose_document(&self, app: &str, lane: u32, id: &str) {
-        self.run(&["DEL", &format!("{{{app}:{lane:03}}}s:{id}")]);
+        let key = format!("{{{app}:{lane:03}}}s:{id}");
+        run(harness::redis(), &["DEL", &key]);
     }
 }
 
-store_conformance!(Server::start());
+store_conformance!(Shared);
+
+fn address(server: &RedisServer) -> RedisAddress {
+    RedisAddress::new(server.url())
+}
+
+/// A raw command.
+fn run(server: &RedisServer, words: &[&str]) -> ::redis::Value {
+    let client = ::redis::Client::open(server.url()).expect("a valid URL");
+    let mut raw = client.get_connection().expect("a connection");
+    let mut command = ::redis::cmd(words[0]);
+    command.arg(&words[1..]);
+    command.query(&mut raw).expect("an answer")
+}
 
 const IMAGE: &[u8] = b"1M:7:w3:1790000000000:r:body";
 
-fn open(server: &Server) -> RedisStore {
-    RedisStore::open(&server.server(), "skald").expect("an open store")
+fn open(server: &RedisServer) -> RedisStore {
+    RedisStore::open(&address(server), "skald").expect("an open store")
 }
 
 /// A commit of one document into lane 3.
@@ -54,18 +70,16 @@ fn commit(store: &mut RedisStore, wm_to: i64) -> Result<Answer, Error> {
     Ok(answers.remove(0))
 }
 
-fn keys(server: &Server) -> Vec<String> {
-    let mut keys: Vec<String> = ::redis::cmd("KEYS")
-        .arg("*")
-        .query(&mut server.raw())
-        .expect("keys");
+fn keys(server: &RedisServer) -> Vec<String> {
+    let keys = run(server, &["KEYS", "*"]);
+    let mut keys: Vec<String> = ::redis::from_redis_value(keys).expect("names");
     keys.sort();
     keys
 }
 
 #[test]
 fn keys_of_a_lane_share_a_hash_tag() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let mut store = open(&server);
     store.claim(3, "skald.engine.a.0").unwrap();
     commit(&mut store, 1).unwrap();
@@ -83,21 +97,24 @@ fn keys_of_a_lane_share_a_hash_tag() {
 
 #[test]
 fn a_server_that_evicts_is_refused() {
-    let server = Server::start_with(&["--maxmemory-policy", "allkeys-lru"]);
-    let error = RedisStore::open(&server.server(), "skald").err().unwrap();
+    let server = RedisServer::start_with(&["--maxmemory-policy", "allkeys-lru"]);
+    let error = RedisStore::open(&address(&server), "skald").err().unwrap();
     let Error::Unusable { reason } = &error else {
         panic!("{error:?}")
     };
     assert!(reason.contains("allkeys-lru"), "{reason}");
     assert!(reason.contains("CONFIG SET maxmemory-policy noeviction"));
-    server.run(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    run(
+        &server,
+        &["CONFIG", "SET", "maxmemory-policy", "noeviction"],
+    );
     open(&server);
 }
 
 #[test]
 fn where_config_is_forbidden_info_is_asked() {
     let forbidden = ["--rename-command", "CONFIG", ""];
-    open(&Server::start_with(&forbidden));
+    open(&RedisServer::start_with(&forbidden));
     let evicting = [
         "--rename-command",
         "CONFIG",
@@ -105,25 +122,26 @@ fn where_config_is_forbidden_info_is_asked() {
         "--maxmemory-policy",
         "volatile-ttl",
     ];
-    let server = Server::start_with(&evicting);
-    let error = RedisStore::open(&server.server(), "skald").err().unwrap();
+    let server = RedisServer::start_with(&evicting);
+    let error = RedisStore::open(&address(&server), "skald").err().unwrap();
     assert!(error.to_string().contains("volatile-ttl"), "{error}");
 }
 
 #[test]
 fn an_unreachable_server_is_named_without_the_password() {
-    let mut server = Server::start();
-    server.kill();
+    let server = RedisServer::start();
+    server.kill9();
     let address = RedisAddress::new(format!("redis://user:hush@{}/", server.address()));
     let error = RedisStore::open(&address, "skald").err().unwrap();
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
-    assert!(error.to_string().contains(&server.address()), "{error}");
+    assert!(error.to_string().contains(server.address()), "{error}");
     assert!(!format!("{error:?} {error} {address:?}").contains("hush"));
 }
 
 #[test]
 fn a_wrong_password_or_address_is_refused_without_showing_it() {
-    let server = Server::start_with(&["--requirepass", "right"]);
+    let server = RedisServer::start();
+    run(&server, &["CONFIG", "SET", "requirepass", "right"]);
     for url in [
         format!("redis://:hush@{}/", server.address()),
         format!("http://:hush@{}/", server.address()),
@@ -138,18 +156,18 @@ fn a_wrong_password_or_address_is_refused_without_showing_it() {
     }
     let right = RedisAddress::new(format!("redis://:right@{}/", server.address()));
     RedisStore::open(&right, "skald").unwrap();
-    let none = RedisStore::open(&server.server(), "skald").err().unwrap();
+    let none = RedisStore::open(&address(&server), "skald").err().unwrap();
     assert!(matches!(none, Error::Refused { .. }), "{none:?}");
 }
 
 #[test]
 fn after_flushall_the_watermark_is_missing() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let mut store = open(&server);
     store.claim(3, "a").unwrap();
     commit(&mut store, 1).unwrap();
     let before = store.position(3).unwrap();
-    server.run(&["FLUSHALL"]);
+    run(&server, &["FLUSHALL"]);
     assert_eq!(store.position(3), Ok(Position::default()));
     let (answers, _) = store.round(&[commit_to(&before, 2)], &[]).unwrap();
     assert_eq!(answers, [Answer::Refused(Position::default())]);
@@ -158,10 +176,10 @@ fn after_flushall_the_watermark_is_missing() {
 
 #[test]
 fn flushed_scripts_are_loaded_again() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let mut store = open(&server);
     let position = store.claim(3, "a").unwrap();
-    server.run(&["SCRIPT", "FLUSH"]);
+    run(&server, &["SCRIPT", "FLUSH"]);
     let load = Load {
         lane: 3,
         ids: vec!["order/1".to_owned()],
@@ -173,10 +191,10 @@ fn flushed_scripts_are_loaded_again() {
 
 #[test]
 fn after_a_restart_the_next_call_but_one_reconnects() {
-    let mut server = Server::start();
+    let server = RedisServer::start();
     let mut store = open(&server);
     store.claim(3, "a").unwrap();
-    server.kill();
+    server.kill9();
     assert!(matches!(store.position(3), Err(Error::Unavailable { .. })));
     assert!(matches!(store.position(3), Err(Error::Unavailable { .. })));
     server.restart();
@@ -187,7 +205,7 @@ fn after_a_restart_the_next_call_but_one_reconnects() {
 
 #[test]
 fn a_restart_between_two_calls_costs_one_error() {
-    let mut server = Server::start();
+    let server = RedisServer::start();
     let mut store = open(&server);
     server.restart();
     assert!(matches!(
@@ -199,18 +217,18 @@ fn a_restart_between_two_calls_costs_one_error() {
 
 #[test]
 fn a_frozen_server_is_given_up_in_time_and_the_round_may_be_resent() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let timeout = Duration::from_millis(200);
     let address = RedisAddress {
         timeout,
-        ..server.server()
+        ..self::address(&server)
     };
     let mut store = RedisStore::open(&address, "skald").unwrap();
     let first = commit_to(&store.claim(3, "a").unwrap(), 1);
-    server.signal("STOP");
+    server.freeze();
     let error = store.round(std::slice::from_ref(&first), &[]).unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
-    server.signal("CONT");
+    server.thaw();
     // Whether the first one lands before or after the second, the answer is the same.
     let (answers, _) = store.round(&[first], &[]).unwrap();
     assert_eq!(answers, [Answer::Done]);
@@ -219,11 +237,11 @@ fn a_frozen_server_is_given_up_in_time_and_the_round_may_be_resent() {
 
 #[test]
 fn a_full_server_refuses_whole_commits() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let mut store = open(&server);
     let position = store.claim(3, "a").unwrap();
     commit(&mut store, 1).unwrap();
-    server.run(&["CONFIG", "SET", "maxmemory", "1"]);
+    run(&server, &["CONFIG", "SET", "maxmemory", "1"]);
     let mut removal = commit_to(
         &Position {
             wm: Some(1),
@@ -241,30 +259,30 @@ fn a_full_server_refuses_whole_commits() {
         "{error:?}"
     );
     assert_eq!(store.document(3, "order/1"), Ok(Some(IMAGE.to_vec())));
-    server.run(&["CONFIG", "SET", "maxmemory", "0"]);
+    run(&server, &["CONFIG", "SET", "maxmemory", "0"]);
     assert_eq!(store.round(&[removal], &[]).unwrap().0, [Answer::Done]);
 }
 
 #[test]
 fn a_demoted_server_refuses() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let mut store = open(&server);
     store.claim(3, "a").unwrap();
-    server.run(&["REPLICAOF", "127.0.0.1", "1"]);
+    run(&server, &["REPLICAOF", "127.0.0.1", "1"]);
     let error = store.claim(3, "a").unwrap_err();
     assert!(
         matches!(&error, Error::Refused { reason } if reason.contains("READONLY")),
         "{error:?}"
     );
-    server.run(&["REPLICAOF", "NO", "ONE"]);
+    run(&server, &["REPLICAOF", "NO", "ONE"]);
     assert_eq!(store.claim(3, "a").unwrap().ep, 2);
 }
 
 #[test]
 fn a_busy_server_refuses_and_recovers() {
-    let server = Server::start_with(&["--busy-reply-threshold", "50"]);
+    let server = RedisServer::start_with(&["--busy-reply-threshold", "50"]);
     let mut store = open(&server);
-    let url = server.url();
+    let url = server.url().to_owned();
     let busy = std::thread::spawn(move || {
         let client = ::redis::Client::open(url).unwrap();
         let mut raw = client.get_connection().unwrap();
@@ -284,7 +302,7 @@ fn a_busy_server_refuses_and_recovers() {
         matches!(&error, Error::Refused { reason } if reason.contains("BUSY")),
         "{error:?}"
     );
-    server.run(&["SCRIPT", "KILL"]);
+    run(&server, &["SCRIPT", "KILL"]);
     busy.join().unwrap();
     store.claim(3, "a").unwrap();
 }

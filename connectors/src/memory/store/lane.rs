@@ -1,6 +1,6 @@
 //! One lane in memory: position, documents, timers, index and counters.
 //!
-//! Invariant: `timers` holds every stored id, and `index` each stored document under exactly one status.
+//! Invariant: `timers` and `by_time` hold every stored id, and `index` each stored document under exactly one status.
 //! Absent on purpose: locks; the caller holds one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,7 @@ pub struct Lane {
     /// Counters.
     pub counters: BTreeMap<String, i64>,
     timers: BTreeMap<String, i64>,
+    by_time: BTreeSet<(i64, String)>,
     index: BTreeMap<(String, char), BTreeSet<String>>,
 }
 
@@ -72,6 +73,7 @@ impl Lane {
         };
         let target_ms = header.target_ms.unwrap_or(NEVER);
         self.timers.insert(id.to_owned(), target_ms);
+        self.by_time.insert((target_ms, id.to_owned()));
         let entry = (definition_of(id).to_owned(), header.status);
         self.index.entry(entry).or_default().insert(id.to_owned());
         self.documents.insert(id.to_owned(), document.to_vec());
@@ -79,7 +81,9 @@ impl Lane {
 
     /// A lost document's status is not known, so every index of its definition is looked through.
     fn remove(&mut self, id: &str) {
-        self.timers.remove(id);
+        if let Some(target_ms) = self.timers.remove(id) {
+            self.by_time.remove(&(target_ms, id.to_owned()));
+        }
         self.documents.remove(id);
         for status in "rkpscbt".chars() {
             let entry = (definition_of(id).to_owned(), status);
@@ -129,14 +133,11 @@ impl Lane {
 
     /// Timer entries up to `until_ms`, oldest first, then by id.
     pub fn due(&self, until_ms: i64, max: usize) -> Vec<Due> {
-        let is_due = |score: i64| score != NEVER && score <= until_ms;
-        let entries = self.timers.iter().filter(|(_, score)| is_due(**score));
-        let mut entries: Vec<(i64, &String)> = entries.map(|(id, score)| (*score, id)).collect();
-        entries.sort();
-        entries.truncate(max);
-        let due = entries.into_iter().map(|(score_ms, id)| Due {
+        let is_due = |(score, _): &&(i64, String)| *score != NEVER && *score <= until_ms;
+        let entries = self.by_time.iter().take_while(is_due).take(max);
+        let due = entries.map(|(score_ms, id)| Due {
             id: id.clone(),
-            score_ms,
+            score_ms: *score_ms,
             header: self.header(id),
         });
         due.collect()

@@ -556,3 +556,21 @@ fn catch_turns_a_success_back() {
     .reply_ok()
     .expect_compensated();
 }
+
+#[test]
+fn c2_past_the_pivot_nothing_is_owed() {
+    let pivot = with(compensatable("payment"), |send| send.kind = StepKind::Pivot);
+    let dialogue = given(definition(vec![
+        compensatable("credit"),
+        pivot,
+        step("ship", StepKind::Retriable),
+    ]))
+    .event()
+    .expect_command("credit")
+    .reply_ok()
+    .expect_command("payment")
+    .reply_ok()
+    .expect_command("ship");
+    assert!(dialogue.here().past_pivot);
+    assert!(dialogue.here().obligations.is_empty());
+}

@@ -9,7 +9,7 @@ use crate::id::CommandId;
 use crate::input::{Act, Event, Input, Kind, KindName, Reply, Signal};
 use crate::instance::{IncidentKind, Instance, Status, StepStatus, Wake};
 use crate::ir::Definition;
-use crate::transition::{Applied, Reason, apply};
+use crate::transition::{Applied, Reason, apply, park};
 
 pub const T0: i64 = 1_700_000_000_000;
 
@@ -197,6 +197,31 @@ impl Dialogue {
         self.check_alive();
         self.take(&effects);
         self.applied = applied;
+        self.effects = effects;
+    }
+
+    /// The caller could not write what the transition wanted: it parks the instance as it was.
+    pub fn refuse_output(&mut self, kind: Kind) {
+        self.now += 1;
+        let input = Input {
+            id: "refused".to_owned(),
+            time_ms: self.now,
+            kind,
+        };
+        let (definition, incident) = (Some(&self.definition), IncidentKind::OutputRefused);
+        let mut effects = Vec::new();
+        let before = self.instance.clone();
+        self.applied = park(
+            definition,
+            &mut self.instance,
+            &input,
+            incident,
+            "too large",
+            &mut effects,
+        );
+        self.check_revision(&before, &self.applied);
+        self.check_alive();
+        self.take(&effects);
         self.effects = effects;
     }
 

@@ -37,6 +37,8 @@ struct World {
     twice: bool,
     /// Do participants forget a compensation that came before its command? Then late successes happen; answers come in order.
     forgetful: bool,
+    /// Are outputs refused now and then, so that a whole transition is undone?
+    refuses: bool,
     /// Forward commands whose success was read.
     proved: BTreeSet<String>,
     random: Random,
@@ -96,6 +98,7 @@ impl World {
             lenient,
             twice: seed / 4 % 4 == 1,
             forgetful: seed / 4 % 4 == 2,
+            refuses: seed / 16 % 3 == 1,
             proved: BTreeSet::new(),
             random: Random { seed, drawn: 0 },
         }
@@ -221,7 +224,7 @@ impl World {
                 Kind::Reply(reply_to(id, "ok"))
             }
         };
-        self.feed(kind);
+        self.dialogue.input(kind);
         assert_ne!(self.dialogue.applied, Applied::Changed);
     }
 
@@ -231,6 +234,9 @@ impl World {
             && (reply.outcome.as_str(), reply.command.compensation) == ("ok", None)
         {
             self.proved.insert(reply.command.path.clone());
+        }
+        if !parked && self.refuses && self.random.below(25) == 0 {
+            return self.dialogue.refuse_output(kind);
         }
         self.dialogue.input(kind.clone());
         let sent = self.dialogue.commands.len();
@@ -268,6 +274,7 @@ impl World {
     }
 
     fn operate(&mut self) {
+        self.refuses = false;
         for _ in 0..20 {
             let here = self.dialogue.here();
             if here.status != Status::Parked {
@@ -280,6 +287,7 @@ impl World {
                     | IncidentKind::RetriesExhausted
                     | IncidentKind::CompensationRefused
                     | IncidentKind::Declared
+                    | IncidentKind::OutputRefused
             );
             assert!(listed, "{here:?}");
             let id = format!("O{}", self.dialogue.here().revision);
