@@ -201,17 +201,17 @@ fn settings(args: &demo::Args, place: String, durable: bool) -> DemoArgs {
         place,
         durable,
         progress: true,
-        client_library: if durable { "librdkafka" } else { "none" }.to_owned(),
+        client_library: connectors::kafka::library_version(),
     }
 }
 
 /// The same error under the exit code it has everywhere.
 fn why(error: run::Error) -> Error {
     match error {
-        run::Error::Log(error) | run::Error::Process(process::Error::Log(error)) => error.into(),
-        run::Error::Process(process::Error::Store(error)) => error.into(),
+        run::Error::Log(error) => error.into(),
+        run::Error::Process(error) => error.into(),
         run::Error::Output(error) => error.into(),
         error @ run::Error::NotReady { .. } => Error::Unreachable(error.to_string()),
-        error => Error::Refused(error.to_string()),
+        error @ run::Error::Participant(_) => Error::Refused(error.to_string()),
     }
 }

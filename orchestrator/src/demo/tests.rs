@@ -61,6 +61,8 @@ fn every_order_ends_once_and_the_numbers_add_up() {
         "{out}"
     );
     assert_eq!(summary.broken_promises(), Vec::<String>::new());
+    let broken = Summary { lost: 2, ..summary };
+    assert_eq!(broken.broken_promises(), ["2 lost sagas"]);
 }
 
 #[test]
