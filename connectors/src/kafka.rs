@@ -8,6 +8,7 @@
 
 mod admin;
 mod context;
+mod explain;
 mod failure;
 mod member;
 mod probe;
@@ -172,7 +173,13 @@ impl Log for KafkaLog {
     }
 
     fn abort(&mut self) -> Result<(), Error> {
-        self.transactions()?.abort()
+        let Self {
+            transactions,
+            settings,
+            ..
+        } = self;
+        let transactions = transactions.as_mut().ok_or_else(failure::no_transactions)?;
+        transactions.abort(settings)
     }
 
     fn replace_producers(&mut self) -> Result<(), Error> {
@@ -197,11 +204,20 @@ impl Log for KafkaLog {
     }
 
     fn deliveries_plain(&mut self, wait: Duration) -> Vec<Delivery> {
-        let Some(plain) = &mut self.plain else {
+        let Self {
+            plain,
+            probe,
+            admin,
+            ..
+        } = self;
+        let Some(plain) = plain else {
             return Vec::new();
         };
         plain.wait_settled(wait);
-        plain.take_deliveries()
+        let (refused, written) = plain.take();
+        let mut deliveries = explain::deliveries(&refused, plain.witness(), probe, admin);
+        deliveries.extend(written.deliveries());
+        deliveries
     }
 
     fn extent(&mut self, partition: &Partition) -> Result<Extent, Error> {

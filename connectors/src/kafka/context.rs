@@ -6,7 +6,7 @@
 //! Absent on purpose: statistics as metrics (they are logged at trace level, when switched on).
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel as Level;
@@ -20,7 +20,16 @@ pub struct Witness {
     /// Name of the client in log lines.
     pub client: String,
     transport_events: AtomicU64,
-    transaction_error: Mutex<Option<String>>,
+    transaction: Mutex<Trouble>,
+}
+
+/// What the client library found out about the open transaction by itself.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// Why it must be aborted.
+    error: Option<String>,
+    /// Topics that it may not write to.
+    denied: Vec<String>,
 }
 
 impl Witness {
@@ -39,18 +48,34 @@ impl Witness {
 
     /// Why the open transaction must be aborted, if the client library found that out by itself.
     pub fn transaction_error(&self) -> Option<String> {
-        let text = self.transaction_error.lock();
-        text.unwrap_or_else(PoisonError::into_inner).clone()
+        self.trouble().error.clone()
     }
 
-    /// Forgets the error of an earlier transaction.
-    pub fn forget_transaction_error(&self) {
-        self.set_transaction_error(None);
+    /// Whether the open transaction may not write to the topic.
+    pub fn is_denied(&self, topic: &str) -> bool {
+        self.trouble().denied.iter().any(|denied| denied == topic)
     }
 
-    fn set_transaction_error(&self, text: Option<String>) {
-        let slot = self.transaction_error.lock();
-        *slot.unwrap_or_else(PoisonError::into_inner) = text;
+    /// Forgets the trouble of an earlier transaction.
+    pub fn forget_transaction(&self) {
+        *self.trouble() = Trouble::default();
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.transaction
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Only log lines name the topics that a transaction may not write to; the records themselves come back as given up.
+    fn note(&self, facility: &str, text: &str) {
+        let mut trouble = self.trouble();
+        match facility {
+            // The first error is the cause, later ones are consequences.
+            "TXNERR" if trouble.error.is_none() => trouble.error = Some(text.to_owned()),
+            "ADDPARTS" => trouble.denied.extend(denied_topic(text)),
+            _ => {}
+        }
     }
 
     fn count_transport(&self) {
@@ -60,10 +85,7 @@ impl Witness {
 
 impl ClientContext for Witness {
     fn log(&self, level: Level, facility: &str, text: &str) {
-        // The first line of a transaction error names the cause; later ones are consequences.
-        if facility == "TXNERR" && self.transaction_error().is_none() {
-            self.set_transaction_error(Some(text.to_owned()));
-        }
+        self.note(facility, text);
         if matches!(facility, "FAIL" | "REQTMOUT") {
             self.count_transport();
         }
@@ -106,6 +128,14 @@ fn is_transport(code: Code) -> bool {
     )
 }
 
+/// The topic in `Failed to add partition "topic" [0] to transaction: Broker: Topic authorization failed`.
+fn denied_topic(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("Failed to add partition \"")?;
+    let (topic, rest) = rest.split_once('"')?;
+    rest.contains("authorization failed")
+        .then(|| topic.to_owned())
+}
+
 fn log(client: &str, level: Level, facility: &str, text: &str) {
     match level {
         Level::Emerg | Level::Alert | Level::Critical => {
@@ -118,3 +148,6 @@ fn log(client: &str, level: Level, facility: &str, text: &str) {
         Level::Debug => debug!(client, facility, text, "Kafka client reports."),
     }
 }
+
+#[cfg(test)]
+mod tests;

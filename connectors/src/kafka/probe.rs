@@ -48,6 +48,17 @@ impl Probe {
         self.client.fetch_metadata(Some(topic), wait).is_ok()
     }
 
+    /// Whether the topic exists; `None` if nobody says so within `wait`.
+    pub fn exists(&self, topic: &str, wait: Duration) -> Option<bool> {
+        let metadata = self.client.fetch_metadata(Some(topic), wait).ok()?;
+        let found = metadata.topics().iter().find(|t| t.name() == topic);
+        match found.and_then(MetadataTopic::error).map(Code::from) {
+            None => Some(true),
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Some(false),
+            Some(_) => None,
+        }
+    }
+
     /// Oldest offset and high watermark.
     pub fn extent(&self, partition: &Partition) -> Result<(i64, i64), Error> {
         self.drain();

@@ -17,8 +17,8 @@ use super::admin::Admin;
 use super::context::Witness;
 use super::probe::Probe;
 use super::settings::{RETIRE_WAIT, Settings};
-use super::writer::{Refusal, Writer};
-use super::{failure, record, retire};
+use super::writer::Writer;
+use super::{explain, failure, record, retire};
 
 /// Transactions of one transactional id, one at a time.
 pub struct Transactions {
@@ -69,7 +69,7 @@ impl Transactions {
     pub fn begin(&mut self) -> Result<(), Error> {
         let writer = self.writer.as_mut().ok_or_else(failure::no_producer)?;
         writer.take();
-        writer.witness().forget_transaction_error();
+        writer.witness().forget_transaction();
         let events = writer.witness().transport_events();
         let begun = writer.native().begin_transaction();
         begun.map_err(|e| failure::of(&e, "begin"))?;
@@ -92,11 +92,8 @@ impl Transactions {
         if let Some(open) = &mut self.open {
             open.refused |= !refused.is_empty();
         }
-        let error = self.writer()?.witness().transaction_error();
-        let mut deliveries = Vec::with_capacity(refused.len());
-        for refusal in &refused {
-            deliveries.push(explain(refusal, error.as_deref(), probe, admin));
-        }
+        let witness = self.writer()?.witness();
+        let mut deliveries = explain::deliveries(&refused, witness, probe, admin);
         deliveries.extend(written.deliveries());
         Ok(deliveries)
     }
@@ -143,9 +140,16 @@ impl Transactions {
     }
 
     /// Aborts the open transaction, if there is one.
-    pub fn abort(&mut self) -> Result<(), Error> {
-        if self.open.is_none() {
+    ///
+    /// After a refused record that is done by a new producer, whose initialisation aborts: the refusal left a gap in the sequence
+    /// numbers of its partition that librdkafka 2.12 does not close, so the next transaction would fail for nothing; and if the broker
+    /// never heard of any partition, its answer to an abort would break the producer.
+    pub fn abort(&mut self, settings: &Settings) -> Result<(), Error> {
+        let Some(open) = &self.open else {
             return Ok(());
+        };
+        if open.refused || self.writer.as_ref().is_some_and(Writer::has_refusals) {
+            return self.replace(settings);
         }
         let request = self.request;
         let aborted = self.writer()?.native().abort_transaction(request);
@@ -231,34 +235,6 @@ fn wait_drained(writer: &Writer) {
         thread::sleep(Duration::from_micros(20));
     }
 }
-
-/// What a refusal means. Two cases need more than the code: a batch that was too large fails records that are small enough alone, and
-/// a topic that the transaction may not write to fails all of its records without naming any.
-fn explain(refusal: &Refusal, error: Option<&str>, probe: &Probe, admin: &mut Admin) -> Delivery {
-    let mut delivery = refusal.delivery();
-    if refusal.code == Code::MessageSizeTooLarge && fits(refusal, probe, admin) {
-        delivery.result = Err(Error::Abortable {
-            reason: format!("topic {}: the batch was too large", refusal.topic),
-        });
-    }
-    if let (Err(Error::Abortable { reason }), Some(text)) = (&mut delivery.result, error) {
-        *reason = format!("{reason}; {text}");
-    }
-    delivery
-}
-
-fn fits(refusal: &Refusal, probe: &Probe, admin: &mut Admin) -> bool {
-    let topic = &refusal.topic;
-    let Ok(Some(partitions)) = probe.partitions(topic) else {
-        return false;
-    };
-    let described = admin.describe(topic, partitions).ok();
-    let limit = described.and_then(|topic| topic.message_bytes_max);
-    limit.is_some_and(|limit| refusal.bytes + BATCH_OVERHEAD < limit)
-}
-
-/// What a batch of one record adds to it, headers of usual size included.
-const BATCH_OVERHEAD: usize = 1024;
 
 const SLICE: Duration = Duration::from_millis(20);
 

@@ -157,14 +157,6 @@ impl Writer {
         (refused, written)
     }
 
-    /// Takes the accounts as deliveries, of a producer that keeps them all.
-    pub fn take_deliveries(&mut self) -> Vec<Delivery> {
-        let (refused, written) = self.take();
-        let mut deliveries: Vec<Delivery> = refused.iter().map(Refusal::delivery).collect();
-        deliveries.extend(written.deliveries());
-        deliveries
-    }
-
     fn accounts(&self) -> &Accounts {
         self.producer.client().context()
     }
@@ -210,13 +202,9 @@ impl Writer {
 }
 
 impl Refusal {
-    /// As the caller sees it.
-    pub fn delivery(&self) -> Delivery {
-        let reason = format!("topic {}: {}", self.topic, self.code);
-        Delivery {
-            token: self.token,
-            result: Err(failure::of_code(self.code, reason)),
-        }
+    /// What its code means.
+    pub fn error(&self) -> Error {
+        failure::of_code(self.code, format!("topic {}: {}", self.topic, self.code))
     }
 }
 

@@ -3,7 +3,6 @@
 //! Absent on purpose: clusters of several nodes, and authentication.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -50,7 +49,7 @@ impl Broker {
             .tempdir()
             .expect("a temporary directory")
             .keep();
-        let (port, controller) = free_ports();
+        let (port, controller) = (wait::free_port(), wait::free_port());
         let text = server_properties(&directory, port, controller, properties);
         fs::write(directory.join("server.properties"), text).expect("the directory is writable");
         format_storage(&directory);
@@ -161,20 +160,6 @@ impl Drop for Broker {
     }
 }
 
-/// Two free ports, held at the same time so that they differ.
-fn free_ports() -> (u16, u16) {
-    let (a, b) = (listener(), listener());
-    (port(&a), port(&b))
-}
-
-fn listener() -> TcpListener {
-    TcpListener::bind("127.0.0.1:0").expect("a free port")
-}
-
-fn port(listener: &TcpListener) -> u16 {
-    listener.local_addr().expect("an address").port()
-}
-
 fn format_storage(directory: &Path) {
     let status = java(directory, "kafka.tools.StorageTool")
         .args([
@@ -214,6 +199,7 @@ fn command(directory: &Path) -> Vec<String> {
         "-Xms256m",
         "-Xmx512m",
         "-XX:+UseSerialGC",
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         "-cp",
         &class_path,
         "kafka.Kafka",

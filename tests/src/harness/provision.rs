@@ -12,6 +12,9 @@ use std::process::{Command, Stdio};
 /// Version of Apache Kafka.
 pub const KAFKA_VERSION: &str = "4.3.0";
 
+/// Raised when the list of jars changes, so that an older cache is not taken for it.
+const JARS_LAYOUT: u32 = 1;
+
 /// Makes sure that a command exists, installing its Debian package if that is possible.
 ///
 /// # Panics
@@ -36,7 +39,7 @@ pub fn command(name: &str, package: &str) {
 /// # Panics
 /// If they cannot be fetched.
 pub fn kafka_jars() -> PathBuf {
-    let jars = cache().join(format!("kafka-{KAFKA_VERSION}"));
+    let jars = cache().join(format!("kafka-{KAFKA_VERSION}-{JARS_LAYOUT}"));
     let _lock = lock("kafka");
     if !jars.is_dir() {
         command("java", "openjdk-17-jre-headless");
@@ -115,7 +118,7 @@ const POM: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
   <groupId>skald</groupId><artifactId>test-broker</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
     <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>VERSION</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
   </dependencies>
 </project>
 "#;

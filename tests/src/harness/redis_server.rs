@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -55,7 +55,7 @@ impl RedisServer {
             .tempdir()
             .expect("a temporary directory")
             .keep();
-        let port = free_port();
+        let port = wait::free_port();
         let command = command(port, &directory.display().to_string(), arguments);
         let process = Watched::start(&directory, &command);
         let server = Self {
@@ -160,11 +160,6 @@ fn ping(address: &str) -> Option<()> {
     let mut answer = [0; 5];
     stream.read_exact(&mut answer).ok()?;
     (&answer == b"+PONG").then_some(())
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 fn command(port: u16, directory: &str, more: &[&str]) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use connectors::kafka::{KafkaCluster, KafkaLog};
-use connectors::log::{Class, Error, Log};
+use connectors::log::{Class, Error, Log, Options, Timeouts};
 use schemas::record::Partition;
 use tests::harness::{Broker, eventually, unique};
 
@@ -61,6 +61,35 @@ fn a_broker_killed_within_a_transaction_leaves_doubt_and_then_recovers() {
         read == ["before", "after"] || read == ["before", "during", "after"],
         "{read:?}"
     );
+}
+
+#[test]
+fn a_commit_across_a_restart_is_tainted() {
+    let broker = Broker::start();
+    let patient = Timeouts {
+        transaction: Duration::from_secs(60),
+        request: Duration::from_secs(40),
+        ..timeouts()
+    };
+    let mut log = open_at(
+        &broker,
+        &Options {
+            timeouts: patient,
+            ..options(&unique("tx"))
+        },
+    );
+    let topic = topic(&mut log, 1);
+    log.begin().expect("begun");
+    write(&mut log, &topic, &["a"]);
+    broker.kill9();
+    std::thread::scope(|scope| {
+        scope.spawn(|| broker.restart());
+        assert_eq!(log.commit(), Ok(true));
+    });
+    log.replace_producers().expect("replaced");
+    log.begin().expect("begun");
+    write(&mut log, &topic, &["b"]);
+    assert_eq!(log.commit(), Ok(false));
 }
 
 #[test]
@@ -134,7 +163,10 @@ fn a_frozen_broker_leaves_doubt_within_bounds() {
     drop(log);
     bounded("drop", begin, String::new());
     broker.thaw();
-    let mut log = open_at(&broker, &options(&unique("tx")));
+    let cluster = KafkaCluster::new(broker.address());
+    let mut log = eventually("a broker that woke up", PATIENCE, || {
+        KafkaLog::open(&cluster, &options(&unique("tx"))).ok()
+    });
     commit(&mut log, &topic, &["after"]);
     let end = log.extent(&partition).expect("an extent").end;
     let read = log

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use connectors::kafka::{KafkaCluster, KafkaLog};
 use connectors::log::{Bounds, Delivery, Error, Group, Log, Options, Polled, Timeouts, TopicSpec};
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
 use schemas::record::{Headers, Outgoing, Partition, Received};
 use tests::harness::{self, Broker, eventually, unique};
 
@@ -150,4 +152,30 @@ pub fn nobody(log: &mut KafkaLog) {
         .poll(bounds(Duration::from_millis(400)))
         .expect("a poll");
     assert_eq!(values(&polled.records), Vec::<String>::new());
+}
+
+/// Text that does not compress.
+pub fn noise(bytes: usize) -> String {
+    let mut state = 1u64;
+    let next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'!' + u8::try_from((state >> 33) % 90).expect("below 90"))
+    };
+    std::iter::repeat_with(next).take(bytes).collect()
+}
+
+/// Deletes a topic behind the log's back.
+pub fn delete(topic: &str) {
+    let mut config = rdkafka::ClientConfig::new();
+    let config = config.set("bootstrap.servers", harness::kafka().address());
+    let admin: AdminClient<DefaultClientContext> = config.create().expect("a client");
+    // It is enough to start the deletion; the probe tells when it is done.
+    let deletion = admin.delete_topics(&[topic], &AdminOptions::new());
+    let mut log = writer();
+    eventually("the topic is gone", PATIENCE, || {
+        log.topic(topic).expect("an answer").is_none().then_some(())
+    });
+    drop(deletion);
 }
