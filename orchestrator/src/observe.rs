@@ -212,7 +212,10 @@ impl Observer {
     }
 
     fn definition(&self, reference: &str) -> Option<Arc<DefinitionMetrics>> {
-        let mut known = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .definitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(of) = known.get(reference) {
             return Some(Arc::clone(of));
         }
@@ -268,7 +271,10 @@ impl Observer {
             self.component.forget_lane(*lane);
             if self.engine {
                 self.metrics.lanes().forget(*lane);
-                let definitions = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+                let definitions = self
+                    .definitions
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 definitions.values().for_each(|of| of.forget_lane(*lane));
             }
         }

@@ -3,6 +3,8 @@
 //!
 //! Absent on purpose: fault schedules (tests have them), and any look inside of the processes.
 
+mod follow;
+mod load;
 mod oracle;
 mod process;
 
@@ -18,6 +20,7 @@ use schemas::record::{Headers, Outgoing};
 use serde_json::json;
 
 use crate::harness;
+pub use load::mixed;
 pub use oracle::{End, Facts, Verdict};
 pub use process::Skald;
 
@@ -175,14 +178,21 @@ impl World {
 
     /// Publishes `n` orders and remembers them.
     pub fn trigger(&self, n: usize) -> Vec<String> {
-        let fresh = || format!("O-{}", self.next.fetch_add(1, Ordering::SeqCst));
-        let keys: Vec<String> = (0..n).map(|_| fresh()).collect();
+        let keys: Vec<String> = (0..n).map(|_| self.fresh_key()).collect();
         self.publish(&keys);
+        self.remember(&keys);
+        keys
+    }
+
+    fn fresh_key(&self) -> String {
+        format!("O-{}", self.next.fetch_add(1, Ordering::SeqCst))
+    }
+
+    fn remember(&self, keys: &[String]) {
         self.triggered
             .lock()
             .expect("not poisoned")
             .extend(keys.iter().cloned());
-        keys
     }
 
     /// Publishes orders with these keys (again).

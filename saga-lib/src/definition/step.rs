@@ -160,7 +160,9 @@ fn verb(context: &mut Context<'_>, tree: &Tree, entries: &[Entry]) -> Option<&'s
 fn meant_verb(key: &str) -> Option<&'static Verb> {
     let known = VERBS.iter().any(|v| v.object.field(key).is_some());
     let meant = meant_in_step(key).filter(|_| !known)?;
-    VERBS.iter().find(|v| v.name == meant && v.part.is_supported())
+    VERBS
+        .iter()
+        .find(|v| v.name == meant && v.part.is_supported())
 }
 
 /// Reports keys that no verb claims; if there are none, that the step has no verb.
