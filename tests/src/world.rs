@@ -4,9 +4,11 @@
 //! Absent on purpose: fault schedules (tests have them), and any look inside of the processes.
 
 mod follow;
+pub mod hands;
 mod load;
 mod oracle;
 mod process;
+mod reader;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +24,7 @@ use serde_json::json;
 use crate::harness;
 pub use load::mixed;
 pub use oracle::{End, Facts, Verdict};
-pub use process::Skald;
+pub use process::{Ended, Skald, run_to_end};
 
 /// Lanes of a world.
 pub const LANES: u32 = 4;
@@ -50,6 +52,7 @@ pub struct World {
     directory: tempfile::TempDir,
     triggered: Mutex<Vec<String>>,
     next: AtomicU64,
+    reader: Mutex<Option<reader::Reader>>,
 }
 
 impl World {
@@ -68,6 +71,7 @@ impl World {
             directory: tempfile::tempdir().expect("a temporary directory"),
             triggered: Mutex::default(),
             next: AtomicU64::new(1),
+            reader: Mutex::default(),
         };
         std::fs::create_dir(world.directory.path().join("sagas"))
             .expect("a folder for definitions");
@@ -188,11 +192,12 @@ impl World {
         format!("O-{}", self.next.fetch_add(1, Ordering::SeqCst))
     }
 
-    fn remember(&self, keys: &[String]) {
+    /// Counts these orders as triggered, whoever published them.
+    pub fn remember<K: AsRef<str>>(&self, keys: &[K]) {
         self.triggered
             .lock()
             .expect("not poisoned")
-            .extend(keys.iter().cloned());
+            .extend(keys.iter().map(|key| key.as_ref().to_owned()));
     }
 
     /// Publishes orders with these keys (again).

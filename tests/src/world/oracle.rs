@@ -70,7 +70,7 @@ impl World {
     /// States of all sagas by the journal.
     pub fn instances(&self) -> BTreeMap<String, Instance> {
         let decode = |bytes: Vec<u8>| state::decode(&bytes).expect("readable document");
-        self.journal()
+        documents(self.follow(&self.names().journal()))
             .into_iter()
             .map(|(id, bytes)| (id, decode(bytes)))
             .collect()
@@ -78,18 +78,7 @@ impl World {
 
     /// Newest documents by the journal.
     pub fn journal(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut documents = BTreeMap::new();
-        for record in self.read(&self.names().journal()) {
-            if let JournalRecord::Image { id, document } =
-                journal::decode(&record).expect("journal record")
-            {
-                match document {
-                    Some(document) => documents.insert(id.to_string(), document),
-                    None => documents.remove(id.as_str()),
-                };
-            }
-        }
-        documents
+        documents(self.read(&self.names().journal()))
     }
 
     /// Waits until every triggered order is in a final status (or parked, if `parked_counts`).
@@ -178,6 +167,22 @@ impl World {
         );
         facts
     }
+}
+
+/// The journal's fold.
+fn documents(records: Vec<Received>) -> BTreeMap<String, Vec<u8>> {
+    let mut documents = BTreeMap::new();
+    for record in records {
+        if let JournalRecord::Image { id, document } =
+            journal::decode(&record).expect("journal record")
+        {
+            match document {
+                Some(document) => documents.insert(id.to_string(), document),
+                None => documents.remove(id.as_str()),
+            };
+        }
+    }
+    documents
 }
 
 fn read_partition(log: &mut KafkaLog, partition: &Partition) -> Vec<Received> {

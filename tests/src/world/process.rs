@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::eventually;
@@ -21,6 +21,49 @@ pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");
     let folder = test.parent().and_then(Path::parent).expect("target folder");
     folder.join("skald-under-test")
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Exit code.
+    pub code: Option<i32>,
+    /// What it told.
+    pub stderr: String,
+}
+
+/// Runs the binary with these arguments until it ends by itself.
+///
+/// # Panics
+/// If it is still running after `timeout`; it is killed then.
+pub fn run_to_end(arguments: &[&str], timeout: Duration) -> Ended {
+    let mut child = Command::new(binary())
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut pipe = child.stderr.take().expect("stderr is piped");
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = std::io::Read::read_to_string(&mut pipe, &mut text);
+        text
+    });
+    let begun = Instant::now();
+    let mut status = None;
+    while status.is_none() && begun.elapsed() < timeout {
+        std::thread::sleep(Duration::from_millis(20));
+        status = child.try_wait().expect("its state is known");
+    }
+    let _ = child.kill();
+    let stderr = reader.join().expect("no panic");
+    let status = status.unwrap_or_else(|| panic!("still running after {timeout:?}: {stderr}"));
+    Ended {
+        code: status.code(),
+        stderr,
+    }
 }
 
 impl Skald {
@@ -166,3 +209,17 @@ impl Skald {
         text
     }
 }
+
+/// A test that failed shows what its processes told last.
+impl Drop for Skald {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let output = self.output();
+            let lines: Vec<&str> = output.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
+            eprintln!("skald told last:\n{}", last.join("\n"));
+        }
+    }
+}
+
+const LINES_SHOWN: usize = 60;
