@@ -8,13 +8,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use connectors::kafka::KafkaLog;
-use connectors::redis::RedisStore;
+use connectors::kafka::{KafkaCluster, KafkaLog};
+use connectors::memory::log::{MemoryCluster, MemoryLog};
+use connectors::memory::store::{MemoryStore, MemoryStoreServer};
+use connectors::redis::{RedisAddress, RedisStore};
 use schemas::bundle::Bundle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Cli, Error, demo};
 use crate::config::Settings;
+use crate::demo::{self as run, DemoArgs, Summary};
 use crate::output::{self, Console};
 use crate::process::{self, Plan, Process};
 
@@ -158,6 +161,57 @@ fn wait_for_end(process: &Process) -> Result<(), Error> {
 /// # Errors
 /// An unreachable server, or a promise that was not kept.
 pub fn demo(args: &demo::Args, console: &mut Console<'_>) -> Result<(), Error> {
-    let _ = (args, console);
-    Err(Error::Refused("this build has no demo".into()))
+    let summary = match (&args.kafka, &args.redis) {
+        (Some(brokers), Some(url)) => on_servers(args, brokers, url, console),
+        _ => embedded(args, console),
+    };
+    let broken = summary.map_err(why)?.broken_promises();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "the demo broke a promise: {}",
+        broken.join(", ")
+    )))
+}
+
+fn embedded(args: &demo::Args, console: &mut Console<'_>) -> Result<Summary, run::Error> {
+    let place = "the embedded log and store".to_owned();
+    let args = settings(args, place, false);
+    let (cluster, server) = (MemoryCluster::new(), MemoryStoreServer::default());
+    run::run::<MemoryLog, MemoryStore>(&cluster, &server, &args, console)
+}
+
+fn on_servers(
+    args: &demo::Args,
+    brokers: &str,
+    url: &str,
+    console: &mut Console<'_>,
+) -> Result<Summary, run::Error> {
+    // The URL is not shown: it may hold a password.
+    let args = settings(args, format!("Kafka at {brokers} and Redis"), true);
+    let (cluster, server) = (KafkaCluster::new(brokers), RedisAddress::new(url));
+    run::run::<KafkaLog, RedisStore>(&cluster, &server, &args, console)
+}
+
+fn settings(args: &demo::Args, place: String, durable: bool) -> DemoArgs {
+    DemoArgs {
+        sagas: args.sagas,
+        seed: args.seed,
+        place,
+        durable,
+        progress: true,
+        client_library: connectors::kafka::library_version(),
+    }
+}
+
+/// The same error under the exit code it has everywhere.
+fn why(error: run::Error) -> Error {
+    match error {
+        run::Error::Log(error) => error.into(),
+        run::Error::Process(error) => error.into(),
+        run::Error::Output(error) => error.into(),
+        error @ run::Error::NotReady { .. } => Error::Unreachable(error.to_string()),
+        error @ run::Error::Participant(_) => Error::Refused(error.to_string()),
+    }
 }

@@ -4,7 +4,8 @@
 //!
 //! Absent on purpose: names of metrics and their series (see `metric`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,14 @@ pub struct Observer {
     component: Component,
     turns: Arc<LoopMetrics>,
     lanes: Arc<Mutex<BTreeMap<LaneNo, LaneState>>>,
+    /// Partitions of this worker's last assignment.
+    assigned: Arc<AtomicI64>,
+    /// The store did not answer lately.
+    troubled: Arc<AtomicBool>,
+    /// Definitions counted so far, to take a lost lane's instances out of their gauges.
+    definitions: Arc<Mutex<BTreeMap<String, Arc<DefinitionMetrics>>>>,
+    /// Lanes whose lag was told.
+    lagging: Arc<Mutex<BTreeSet<LaneNo>>>,
     engine: bool,
 }
 
@@ -43,6 +52,10 @@ impl Observer {
             component,
             turns: Arc::new(metrics.loops().worker(name)),
             lanes: Arc::default(),
+            assigned: Arc::default(),
+            troubled: Arc::default(),
+            definitions: Arc::default(),
+            lagging: Arc::default(),
             engine,
         }
     }
@@ -70,10 +83,9 @@ impl Observer {
     /// The assignment changed.
     pub fn rebalanced(&self, partitions: usize) {
         self.metrics.kafka().rebalances.inc();
-        self.metrics
-            .kafka()
-            .assigned_partitions
-            .set(i64::try_from(partitions).unwrap_or(i64::MAX));
+        let now = i64::try_from(partitions).unwrap_or(i64::MAX);
+        let before = self.assigned.swap(now, Ordering::Relaxed);
+        self.metrics.kafka().assigned_partitions.add(now - before);
     }
 
     /// A lane began to recover.
@@ -120,12 +132,15 @@ impl Observer {
     /// The store did not do what it was asked.
     pub fn store_error(&self, error: &store::Error) {
         self.metrics.redis().errors.at(store_error(error)).inc();
+        self.troubled.store(true, Ordering::Relaxed);
         self.component.set_problem(Some(error.to_string()));
     }
 
     /// The store answers again.
     pub fn store_well(&self) {
-        self.component.set_problem(None);
+        if self.troubled.swap(false, Ordering::Relaxed) {
+            self.component.set_problem(None);
+        }
     }
 
     /// A commit was refused: somebody else claimed the lane.
@@ -197,8 +212,17 @@ impl Observer {
     }
 
     fn definition(&self, reference: &str) -> Option<Arc<DefinitionMetrics>> {
+        let mut known = self
+            .definitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(of) = known.get(reference) {
+            return Some(Arc::clone(of));
+        }
         let (name, version) = reference.split_once('@')?;
-        Some(self.metrics.definition(name, version.parse().ok()?))
+        let of = self.metrics.definition(name, version.parse().ok()?);
+        known.insert(reference.to_owned(), Arc::clone(&of));
+        Some(of)
     }
 
     fn note(&self, of: &DefinitionMetrics, note: &Note, age_ms: i64) {
@@ -247,6 +271,11 @@ impl Observer {
             self.component.forget_lane(*lane);
             if self.engine {
                 self.metrics.lanes().forget(*lane);
+                let definitions = self
+                    .definitions
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                definitions.values().for_each(|of| of.forget_lane(*lane));
             }
         }
         for (lane, state) in &states {
@@ -263,21 +292,30 @@ impl Observer {
         *known = states;
     }
 
-    /// Lag of the ready lanes: records behind the watermark that a reader can reach, so without the marker of the last transaction.
+    /// Lag of the ready lanes: offsets behind the watermark that a reader can reach, less the marker of the last transaction, which is
+    /// no record.
     pub fn lag<L: Log>(&self, log: &mut L, topic: &str, machine: &Worker) {
-        for lane in machine.states().keys() {
+        let states = machine.states();
+        self.forget_lag(topic, states.keys().copied().collect());
+        for lane in states.keys() {
             let (Some(next), Ok(extent)) = (
                 machine.ready(*lane),
                 log.extent(&Partition::new(topic, *lane)),
             ) else {
                 continue;
             };
-            // The newest offset may be a transaction's marker, which is no record.
-            let behind = extent.stable_end - next;
-            self.metrics
-                .kafka()
-                .set_lag(topic, *lane, if behind <= 1 { 0 } else { behind });
+            let behind = (extent.stable_end - next - 1).max(0);
+            self.metrics.kafka().set_lag(topic, *lane, behind);
         }
+    }
+
+    /// Lanes that were lost: their new owner tells their lag.
+    fn forget_lag(&self, topic: &str, owned: BTreeSet<LaneNo>) {
+        let mut known = self.lagging.lock().unwrap_or_else(PoisonError::into_inner);
+        for lane in known.difference(&owned) {
+            self.metrics.kafka().forget_lag(topic, *lane);
+        }
+        *known = owned;
     }
 }
 

@@ -3,7 +3,9 @@
 //!
 //! Absent on purpose: fault schedules (tests have them), and any look inside of the processes.
 
+mod follow;
 pub mod hands;
+mod load;
 mod oracle;
 mod process;
 mod reader;
@@ -20,6 +22,7 @@ use schemas::record::{Headers, Outgoing};
 use serde_json::json;
 
 use crate::harness;
+pub use load::mixed;
 pub use oracle::{End, Facts, Verdict};
 pub use process::{Ended, Skald, run_to_end};
 
@@ -179,20 +182,22 @@ impl World {
 
     /// Publishes `n` orders and remembers them.
     pub fn trigger(&self, n: usize) -> Vec<String> {
-        let fresh = || format!("O-{}", self.next.fetch_add(1, Ordering::SeqCst));
-        let keys: Vec<String> = (0..n).map(|_| fresh()).collect();
+        let keys: Vec<String> = (0..n).map(|_| self.fresh_key()).collect();
         self.publish(&keys);
-        self.triggered
-            .lock()
-            .expect("not poisoned")
-            .extend(keys.iter().cloned());
+        self.remember(&keys);
         keys
     }
 
+    fn fresh_key(&self) -> String {
+        format!("O-{}", self.next.fetch_add(1, Ordering::SeqCst))
+    }
+
     /// Counts these orders as triggered, whoever published them.
-    pub fn remember(&self, keys: &[&str]) {
-        let keys = keys.iter().map(|key| (*key).to_owned());
-        self.triggered.lock().expect("not poisoned").extend(keys);
+    pub fn remember<K: AsRef<str>>(&self, keys: &[K]) {
+        self.triggered
+            .lock()
+            .expect("not poisoned")
+            .extend(keys.iter().map(|key| key.as_ref().to_owned()));
     }
 
     /// Publishes orders with these keys (again).

@@ -96,7 +96,7 @@ fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         let mut inside: Vec<PathBuf> = std::fs::read_dir(path)
             .map_err(|e| unreadable(path, &e))?
             .filter_map(|entry| entry.ok().map(|e| e.path()))
-            .filter(|path| path.extension().is_some_and(|e| e == "yaml" || e == "yml"))
+            .filter(|path| is_definition(path))
             .collect();
         inside.sort();
         if inside.is_empty() {
@@ -108,6 +108,12 @@ fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         expanded.extend(inside);
     }
     Ok(expanded)
+}
+
+/// Scenarios (`order.test.yaml`) stand beside their definition and are none themselves.
+fn is_definition(path: &Path) -> bool {
+    let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    yaml && !path.to_string_lossy().contains(".test.")
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {

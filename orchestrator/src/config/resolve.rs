@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use connectors::log::{Bounds, Timeouts};
 use schemas::signature::Keys;
-use schemas::topics::MESSAGE_BYTES_MAX;
 
 use super::Error;
-use super::settings::{Inbox, Kafka, Limits, Log, Redis, Roles, Settings, Topics, WAIT_MAX};
+use super::settings::{Inbox, Kafka, Log, Redis, Roles, Settings, Topics, WAIT_MAX};
 use super::typed;
 use super::value::{Secret, Span, Words};
 use crate::suggest::nearest;
@@ -37,7 +36,6 @@ pub fn resolve(typed: typed::Typed) -> Result<Settings, Error> {
         listen: listen(typed.http)?,
         topics: topics(typed.topics)?,
         inbox: inbox(typed.inbox)?,
-        limits: limits(&typed.limits)?,
         log: log(typed.log)?,
     };
     Ok(settings)
@@ -211,7 +209,7 @@ fn batch(typed: &typed::Batch) -> Result<Bounds, Error> {
     let bounds = Bounds {
         records: typed.records.unwrap_or(1_000),
         bytes: typed.bytes.map_or(4 << 20, |s| s.0),
-        wait: typed.wait.map_or(Duration::from_millis(100), |s| s.0),
+        wait: typed.wait.map_or(Duration::from_millis(50), |s| s.0),
     };
     if !(1..=RECORDS_MAX).contains(&bounds.records) {
         return refuse(format!(
@@ -248,14 +246,8 @@ fn listen(typed: typed::Http) -> Result<Option<SocketAddr>, Error> {
 }
 
 fn topics(typed: typed::Topics) -> Result<Topics, Error> {
-    if typed.replication == Some(0) {
-        return refuse(
-            "`topics.replication` is 0; leave it out to use the broker's default.replication.factor",
-        );
-    }
     Ok(Topics {
         create_missing: typed.create_missing.unwrap_or(false),
-        replication: typed.replication,
     })
 }
 
@@ -278,16 +270,6 @@ fn inbox(typed: typed::Inbox) -> Result<Inbox, Error> {
         keys,
         require_signature,
     })
-}
-
-fn limits(typed: &typed::Limits) -> Result<Limits, Error> {
-    let output_bytes = typed.output_bytes.map_or(1 << 20, |s| s.0);
-    if output_bytes == 0 || output_bytes > MESSAGE_BYTES_MAX {
-        return refuse(format!(
-            "`limits.output_bytes` is {output_bytes}; it must be 1 to {MESSAGE_BYTES_MAX}, the size limit of Skald's topics"
-        ));
-    }
-    Ok(Limits { output_bytes })
 }
 
 fn log(typed: typed::Log) -> Result<Log, Error> {

@@ -193,7 +193,7 @@ fn secret(pair: &str) -> Dict {
 }
 
 /// Every key that a variable can set.
-pub(super) const KEYS: [(&str, Form); 22] = [
+pub(super) const KEYS: [(&str, Form); 20] = [
     ("app", Form::Text),
     ("instance", Form::Text),
     ("lanes", Form::Scalar),
@@ -210,10 +210,8 @@ pub(super) const KEYS: [(&str, Form); 22] = [
     ("batch.wait", Form::Text),
     ("http.listen", Form::Text),
     ("topics.create_missing", Form::Scalar),
-    ("topics.replication", Form::Scalar),
     ("inbox.secrets", Form::Secrets),
     ("inbox.require_signature", Form::Scalar),
-    ("limits.output_bytes", Form::Text),
     ("log.format", Form::Text),
     ("log.filter", Form::Text),
 ];

@@ -1,6 +1,6 @@
 //! Effects as records, and the check every output passes before it is written.
 //!
-//! Absent on purpose: rights and outages, which show only when a record is written.
+//! Absent on purpose: outages, which are nobody's fault, and rights that no record was refused for yet.
 
 use saga_lib::effect::{Effect, Note};
 use saga_lib::id::SagaId;
@@ -63,17 +63,24 @@ pub fn encode(
 pub fn check(topics: &Topics, record: &Outgoing) -> Check {
     match topics.state(&record.topic) {
         None => Check::LookUp,
-        Some(TopicState::Missing) => Check::Bad(format!(
-            "topic `{}` does not exist: create it, then `skald saga retry`",
-            record.topic
-        )),
+        Some(TopicState::Missing) => {
+            Check::Bad(format!("topic `{}` does not exist: create it, then `skald saga retry`", record.topic))
+        }
         Some(TopicState::Takes(max)) if record.size() > max => Check::Bad(format!(
             "record of {} bytes is larger than `max.message.bytes` ({max}) of topic `{}`: send less or raise the limit, then `skald saga retry`",
             record.size(),
             record.topic
         )),
-        Some(TopicState::Takes(_)) => Check::Good,
+        Some(TopicState::Takes(_)) => match topics.refusal(&record.topic, record.size()) {
+            Some(reason) => Check::Bad(refused(&record.topic, reason)),
+            None => Check::Good,
+        },
     }
+}
+
+/// Why a record that looked good was refused, and what to do.
+fn refused(topic: &str, reason: &str) -> String {
+    format!("topic `{topic}` does not take the record ({reason}): grant the right to write or mend the topic, then `skald saga retry`")
 }
 
 /// The fact of one input.

@@ -21,11 +21,12 @@ use super::timers::Timers;
 use super::topics::Topics;
 use super::{journal, plan::Outcome};
 use crate::crash;
+use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::metric::label::StoreOp;
 use crate::observe::Observer;
 use crate::registry::Registry;
-use crate::worker::role::{FORWARD_TOKEN, LanePlan, Role};
+use crate::worker::role::{FORWARD_TOKEN, LanePlan, Output, OutputClass, Role};
 use crate::worker::wall_ms;
 
 /// How long one read of the journal may wait.
@@ -57,6 +58,8 @@ pub struct Setup<S> {
     pub registry: Registry,
     /// The process' lease on its instance name.
     pub lease: Lease,
+    /// Ends what dead workers left open.
+    pub janitor: Janitor,
     /// Where events are told.
     pub observer: Observer,
 }
@@ -188,6 +191,7 @@ impl<S: Store> Engine<S> {
         match result {
             Err(error) => Event::Rounded(Err(self.store_trouble(&error))),
             Ok((answers, loaded)) => {
+                self.setup.observer.store_well();
                 Event::Rounded(Ok(self.rounded(commits, &answers, questions, loaded)))
             }
         }
@@ -272,6 +276,20 @@ impl<S: Store> Engine<S> {
                 }
             }
         }
+    }
+
+    /// The log refused an output of this input: if that shows which topic takes no records, every input that needs it is judged by
+    /// the plan. `false`: only this input can be judged.
+    fn learn(&mut self, lane: LaneNo, input: i64, reason: &str) -> bool {
+        let outcome = self.data.get(&lane).and_then(|data| data.outcome.as_ref());
+        let outputs = outcome.map_or(&[][..], |outcome| outcome.plan.outputs.as_slice());
+        let foreign = |class| matches!(class, OutputClass::Command | OutputClass::Event);
+        let named = |output: &&Output| {
+            output.input == input && foreign(output.class) && reason.contains(&output.record.topic)
+        };
+        let Some(output) = outputs.iter().find(named) else { return false };
+        self.topics.refused(&output.record.topic, output.record.size(), reason);
+        true
     }
 
     fn try_plan(&mut self, lane: LaneNo) -> Result<Outcome, Problem> {
@@ -415,6 +433,9 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
             Effect::Claim { lane } => {
                 let own = self.setup.own_id.clone();
                 let claimed = self.setup.store.claim(lane, &own);
+                for id in claimed.iter().flat_map(|position| &position.owners) {
+                    self.setup.janitor.suspect(id);
+                }
                 Event::Claimed(claimed.map_err(|e| self.store_trouble(&e)))
             }
             Effect::Sample { lane } => Event::Sampled(self.sample(log, lane)),
@@ -441,8 +462,10 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
         }
         let mut planned = Vec::with_capacity(lanes.len());
         for lane in lanes {
+            let last = refused.last().filter(|(l, _, _)| l == lane);
+            let last = last.filter(|(_, input, reason)| !self.learn(*lane, *input, reason));
             let data = self.lane_data(*lane);
-            if let Some((_, input, reason)) = refused.last().filter(|(l, _, _)| l == lane) {
+            if let Some((_, input, reason)) = last {
                 let verdict = Verdict {
                     kind: IncidentKind::OutputRefused,
                     reason: reason.clone(),
@@ -506,6 +529,10 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
                 .observer
                 .lag(log, &self.setup.names.inbox(), machine);
         }
+    }
+
+    fn met(&mut self, transactional_id: &str) {
+        self.setup.janitor.suspect(transactional_id);
     }
 
     fn still_ours(&mut self) -> Result<(), String> {

@@ -14,6 +14,7 @@ use schemas::topics::{self, Topics as Names};
 
 use super::origin;
 use super::plan::{self, Context, Outcome};
+use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::observe::Observer;
 use crate::registry::Registry;
@@ -38,6 +39,8 @@ pub struct Setup {
     pub registry: Registry,
     /// The process' lease on its instance name.
     pub lease: Lease,
+    /// Ends what dead workers left open.
+    pub janitor: Janitor,
     /// Dead letters in a row after which a source stops.
     pub dead_letters_in_a_row_max: u32,
     /// Where events are told.
@@ -304,6 +307,10 @@ impl<L: Log> Role<L> for Ingress {
             self.refresh(log);
             self.setup.observer.lanes(machine.states());
         }
+    }
+
+    fn met(&mut self, transactional_id: &str) {
+        self.setup.janitor.suspect(transactional_id);
     }
 
     fn still_ours(&mut self) -> Result<(), String> {

@@ -18,6 +18,7 @@ use crate::client::deploy;
 use crate::engine::{self, Engine};
 use crate::http::{Component, Health, Server};
 use crate::ingress::{self, Ingress};
+use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::metric::{Build, Metrics};
 use crate::observe::Observer;
@@ -72,6 +73,7 @@ struct Common<'a, L: Log, S: Store> {
     registry: Registry,
     installation: String,
     lease: Lease,
+    janitor: Janitor,
     metrics: Metrics,
     health: Health,
     stop: Stop,
@@ -119,6 +121,20 @@ pub fn start<L: Log, S: Store>(
     store.counters(0)?;
     let holder = uuid::Uuid::new_v4().to_string();
     let lease = Lease::take(store, &plan.instance, &holder, &stop)?;
+    let janitor = Janitor::default();
+    let neighbours = L::open(
+        cluster,
+        &Options {
+            client_id: format!("{}.janitor.{}", plan.app, plan.instance),
+            ..Options::default()
+        },
+    )?;
+    janitor.clone().work(
+        neighbours,
+        S::open(server, &plan.app)?,
+        plan.instance.clone(),
+        stop.clone(),
+    );
     let installation = installation.uuid;
     let common = Common::<L, S> {
         plan,
@@ -129,6 +145,7 @@ pub fn start<L: Log, S: Store>(
         registry,
         installation,
         lease,
+        janitor,
         metrics,
         health,
         stop,
@@ -227,7 +244,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             store,
             installation: self.installation.clone(),
             rebuild_after_ms: REBUILD_AFTER_MS,
-            poll_ms: if store { 20 } else { 100 },
+            poll_ms: i64::try_from(self.plan.batch.wait.as_millis()).unwrap_or(20),
             idle_check_ms: 1000,
         })
     }
@@ -252,6 +269,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             store: S::open(self.server, &self.plan.app)?,
             registry: self.registry.clone(),
             lease: self.lease.clone(),
+            janitor: self.janitor.clone(),
             observer: observer.clone(),
         });
         let log = L::open(self.cluster, &options)?;
@@ -285,6 +303,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             keys: self.keys.clone(),
             registry: self.registry.clone(),
             lease: self.lease.clone(),
+            janitor: self.janitor.clone(),
             dead_letters_in_a_row_max: DEAD_LETTERS_IN_A_ROW_MAX,
             observer: observer.clone(),
         };

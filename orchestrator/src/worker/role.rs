@@ -108,6 +108,9 @@ pub trait Role<L: Log> {
     /// Before a poll, no transaction open: timers, definitions, metrics.
     fn between(&mut self, log: &mut L, machine: &mut Worker);
 
+    /// A recovery met the transactional id of another owner.
+    fn met(&mut self, transactional_id: &str);
+
     /// B7: may this process go on under its name? `Err` names the foreign holder.
     fn still_ours(&mut self) -> Result<(), String>;
 

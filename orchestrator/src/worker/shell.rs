@@ -218,6 +218,9 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     fn read_offset(&mut self, lane: LaneNo) -> Event {
         let partition = self.role.partition(lane);
         let committed = self.log.committed(&partition, OFFSET_WAIT);
+        if let Ok(committed) = &committed {
+            self.role.met(&committed.metadata);
+        }
         Event::Offset(
             committed
                 .map(|c| Stable {

@@ -20,6 +20,7 @@ use schemas::record::{Partition, Received};
 use schemas::topics::Topics;
 use schemas::{command, dead_letter, state};
 
+use super::follow::Follower;
 use super::{LANES, World};
 
 /// How a saga stands at the end.
@@ -82,27 +83,35 @@ impl World {
 
     /// Waits until every triggered order is in a final status (or parked, if `parked_counts`).
     pub fn wait_for_ends(&self, timeout: Duration, parked_counts: bool) {
+        self.wait_for_ends_of(&self.triggered(), timeout, parked_counts);
+    }
+
+    /// Waits until these orders are in a final status (or parked, if `parked_counts`).
+    pub fn wait_for_ends_of(&self, keys: &[String], timeout: Duration, parked_counts: bool) {
         let begun = Instant::now();
+        let mut follower = Follower::new(self);
         loop {
-            let instances = self.instances();
+            follower.read_on();
             let ended = |key: &String| {
-                let status = instances.get(&format!("order/{key}")).map(|i| i.status);
+                let status = follower.status(&format!("order/{key}"));
                 status.is_some_and(|s| s.is_final() || (parked_counts && s == Status::Parked))
             };
-            let open: Vec<String> = self
-                .triggered()
-                .into_iter()
-                .filter(|key| !ended(key))
-                .collect();
+            let open: Vec<&String> = keys.iter().filter(|key| !ended(key)).collect();
             if open.is_empty() {
                 return;
             }
-            assert!(
-                begun.elapsed() < timeout,
-                "{} sagas did not end, e.g. {:?}",
-                open.len(),
-                instances.get(&format!("order/{}", open[0]))
-            );
+            if let Some(stopped) = self.stopped_lane() {
+                panic!("a lane stopped: {stopped}");
+            }
+            if begun.elapsed() > timeout {
+                let first = follower.instance(&format!("order/{}", open[0]));
+                panic!(
+                    "{} sagas did not end in {timeout:?}, e.g. {}: {first:?}\n{}",
+                    open.len(),
+                    open[0],
+                    self.outputs()
+                );
+            }
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -147,10 +156,14 @@ impl World {
         verdict.ledger_agrees(self, &facts);
         verdict.facts_in_order(&facts);
         verdict.store_equals_journal(self);
+        if let Some(stopped) = self.stopped_lane() {
+            verdict.wrong(format!("a lane stopped: {stopped}"));
+        }
         assert!(
             verdict.problems.is_empty(),
-            "promises broken:\n{}",
-            verdict.problems.join("\n")
+            "promises broken:\n{}\n{}",
+            verdict.problems.join("\n"),
+            self.outputs()
         );
         facts
     }

@@ -2,6 +2,7 @@
 //!
 //! Absent on purpose: waiting for readiness by sleeping; tests wait for what they need.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -74,7 +75,7 @@ impl Skald {
     ) -> Self {
         let folder = directory.join(crate::harness::unique(instance));
         std::fs::create_dir_all(&folder).expect("a folder for the process");
-        let mut command = vec!["env".to_owned()];
+        let mut command = vec!["env".to_owned(), "NO_COLOR=1".to_owned()];
         command.extend(
             environment
                 .iter()
@@ -140,6 +141,63 @@ impl Skald {
         eventually("the process ends", timeout, || {
             (!self.is_alive()).then_some(())
         });
+    }
+
+    /// Waits until it says this.
+    pub fn wait_for_output(&self, text: &str, timeout: Duration) {
+        self.wait(&format!("`{text}`"), timeout, || {
+            self.output().contains(text)
+        });
+    }
+
+    /// Waits until so many lanes of its engine are ready.
+    pub fn wait_for_lanes(&self, lanes: usize, timeout: Duration) {
+        self.wait(&format!("{lanes} lanes ready"), timeout, || {
+            self.ready_lanes().len() == lanes
+        });
+    }
+
+    fn wait(&self, what: &str, timeout: Duration, mut seen: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !seen() {
+            assert!(
+                begun.elapsed() < timeout,
+                "{what}: not seen within {timeout:?}:\n{}",
+                self.output()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Lanes of its engine that are ready, as it said.
+    pub fn ready_lanes(&self) -> BTreeSet<u32> {
+        let mut ready = BTreeSet::new();
+        for line in self
+            .output()
+            .lines()
+            .filter(|line| line.contains("role=\"engine\""))
+        {
+            let lane = line
+                .split("lane=")
+                .nth(1)
+                .and_then(|rest| rest.split(' ').next()?.parse().ok());
+            match lane {
+                Some(lane) if line.contains("Lane is ready.") => ready.insert(lane),
+                Some(lane) => ready.remove(&lane),
+                None => {
+                    std::mem::take(&mut ready).is_empty() || !line.contains("Assignment changed.")
+                }
+            };
+        }
+        ready
+    }
+
+    /// Has it been stopped by a signal (SIGSTOP)?
+    pub fn is_frozen(&self) -> bool {
+        let pid = self.watchdog.as_ref().expect("running").pid();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
     }
 
     /// What it wrote so far.

@@ -366,7 +366,10 @@ fn assert_fault_parks(world: &World) {
         share("S-2", json!("four")),
         share("S-3", json!(4)),
     ]);
-    for (saga, value) in [("share/S-1", "12 (int) divided by zero"), ("share/S-2", "four")] {
+    for (saga, value) in [
+        ("share/S-1", "12 (int) divided by zero"),
+        ("share/S-2", "four"),
+    ] {
         let incident = world
             .await_status(saga, Status::Parked)
             .incident

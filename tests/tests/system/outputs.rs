@@ -132,7 +132,7 @@ fn topics_that_take_no_record_park_only_the_sagas_that_need_them() {
         for name in NAMES {
             let way_out = match name {
                 "gone" => ["does not exist", "create it"],
-                "locked" => ["authoriz", "grant"],
+                "locked" => ["not authorised", "grant the right"],
                 _ => ["max.message.bytes", "raise the limit"],
             };
             let topic = topic(&world, name);

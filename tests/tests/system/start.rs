@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-
-
 use schemas::bundle::{self, Entry};
 use schemas::topics::{self, Kind};
 use tests::harness::{self, RedisServer};
@@ -19,9 +17,16 @@ fn serve(world: &World, more: &[&str]) -> Ended {
 
 /// The last thing told is the error; it has all these parts.
 fn assert_error(ended: &Ended, code: i32, parts: &[&str]) {
-    let (_, error) = ended.stderr.rsplit_once("error: ").unwrap_or_else(|| panic!("no error: {ended:?}"));
+    let (_, error) = ended
+        .stderr
+        .rsplit_once("error: ")
+        .unwrap_or_else(|| panic!("no error: {ended:?}"));
     for part in parts {
-        assert!(error.contains(part), "`{part}` is missing: {}", ended.stderr);
+        assert!(
+            error.contains(part),
+            "`{part}` is missing: {}",
+            ended.stderr
+        );
     }
     assert_eq!(ended.code, Some(code), "{}", ended.stderr);
 }
@@ -29,7 +34,9 @@ fn assert_error(ended: &Ended, code: i32, parts: &[&str]) {
 /// Names of deployed definitions; nothing is there before the first start.
 fn deployed(world: &World) -> Vec<String> {
     let records = world.follow(&world.names().definitions());
-    let entries = records.iter().map(|record| bundle::decode(record).expect("an entry"));
+    let entries = records
+        .iter()
+        .map(|record| bundle::decode(record).expect("an entry"));
     let version = |entry| match entry {
         Entry::Version { name, version, .. } => Some(format!("{name}@{version}")),
         _ => None,
@@ -49,7 +56,10 @@ fn an_unreachable_broker_is_named() {
 fn an_unreachable_redis_is_named_without_its_password() {
     let world = World::new();
     let nowhere = format!("127.0.0.1:{}", harness::wait::free_port());
-    let ended = serve(&world, &["--redis", &format!("redis://:swordfish@{nowhere}")]);
+    let ended = serve(
+        &world,
+        &["--redis", &format!("redis://:swordfish@{nowhere}")],
+    );
     assert_error(&ended, 3, &[&nowhere]);
     assert!(!ended.stderr.contains("swordfish"), "{}", ended.stderr);
 }
@@ -69,7 +79,11 @@ fn a_wrong_configuration_key_gets_a_suggestion() {
     let world = World::new();
     world.configure("\n[redsi]\nurl = \"redis://127.0.0.1:1\"\n");
     let ended = serve(&world, &[]);
-    assert_error(&ended, 2, &["unknown key `redsi", "skald.toml", "did you mean `redis"]);
+    assert_error(
+        &ended,
+        2,
+        &["unknown key `redsi", "skald.toml", "did you mean `redis"],
+    );
 }
 
 #[test]
@@ -99,21 +113,48 @@ fn an_installation_is_not_changed_by_accident() {
 
     let text = include_str!("../../src/world/order.yaml");
     world.define("order.yaml", &text.replace("timeout: 1s", "timeout: 2s"));
-    world.define("another.yaml", &text.replace("saga: order", "saga: another"));
+    world.define(
+        "another.yaml",
+        &text.replace("saga: order", "saga: another"),
+    );
     let ended = serve(&world, &[]);
-    assert_error(&ended, 1, &["order.yaml", "`order@1`", "another meaning", "raise `version`"]);
+    assert_error(
+        &ended,
+        1,
+        &[
+            "order.yaml",
+            "`order@1`",
+            "another meaning",
+            "raise `version`",
+        ],
+    );
     assert_eq!(deployed(&world), ["order@1"], "all or nothing");
     std::fs::remove_file(world.directory().join("sagas/another.yaml")).expect("removed");
     world.define("order.yaml", text);
 
-    std::fs::write(world.directory().join("more.toml"), lanes(&world, LANES * 2)).expect("written");
+    std::fs::write(
+        world.directory().join("more.toml"),
+        lanes(&world, LANES * 2),
+    )
+    .expect("written");
     let config = world.directory().join("more.toml").display().to_string();
-    let ended = run_to_end(&["serve", "--config", &config, "--instance", "one"], PATIENCE);
+    let ended = run_to_end(
+        &["serve", "--config", &config, "--instance", "one"],
+        PATIENCE,
+    );
     assert_error(&ended, 1, &[&world.names().inbox(), "4", "8", "`lanes`"]);
 
     world.alter_topic(&world.names().journal(), "cleanup.policy", "delete");
     let ended = serve(&world, &[]);
-    assert_error(&ended, 1, &[&world.names().journal(), "`cleanup.policy` is `delete`", "kafka-configs"]);
+    assert_error(
+        &ended,
+        1,
+        &[
+            &world.names().journal(),
+            "`cleanup.policy` is `delete`",
+            "kafka-configs",
+        ],
+    );
     let mended = topics::settings(Kind::Journal);
     for (name, value) in mended.iter().filter(|(name, _)| name == "cleanup.policy") {
         world.alter_topic(&world.names().journal(), name, value);
@@ -121,7 +162,16 @@ fn an_installation_is_not_changed_by_accident() {
 
     world.grow_topic(&world.names().inbox(), LANES as usize + 2);
     let ended = serve(&world, &[]);
-    assert_error(&ended, 1, &[&world.names().inbox(), "6 partitions", "must have 4", "somebody altered it"]);
+    assert_error(
+        &ended,
+        1,
+        &[
+            &world.names().inbox(),
+            "6 partitions",
+            "must have 4",
+            "somebody altered it",
+        ],
+    );
 }
 
 fn lanes(world: &World, lanes: u32) -> String {
