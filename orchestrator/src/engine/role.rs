@@ -287,7 +287,9 @@ impl<S: Store> Engine<S> {
         let named = |output: &&Output| {
             output.input == input && foreign(output.class) && reason.contains(&output.record.topic)
         };
-        let Some(output) = outputs.iter().find(named) else { return false };
+        // A name may be part of a longer one.
+        let found = outputs.iter().filter(named).max_by_key(|output| output.record.topic.len());
+        let Some(output) = found else { return false };
         self.topics.refused(&output.record.topic, output.record.size(), reason);
         true
     }
