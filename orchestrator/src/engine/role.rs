@@ -357,6 +357,9 @@ impl<S: Store> Engine<S> {
         let fired = self
             .timers
             .fire(&self.setup.names, self.setup.lanes, lane, due);
+        for due_ms in fired.due_ms {
+            self.setup.observer.timer_written(due_ms, wall_ms());
+        }
         for (mut record, token) in fired.records {
             signature::sign(&self.setup.keys, self.setup.names.app(), lane, &mut record);
             if let Err(error) = log.produce_plain(&record, token) {
