@@ -76,9 +76,9 @@ impl Skald {
         self.wait(&format!("`{text}`"), timeout, || self.output().contains(text));
     }
 
-    /// Waits until so many lanes of its engine are ready.
+    /// Waits until at least so many lanes of its engine are ready.
     pub fn wait_for_lanes(&self, lanes: usize, timeout: Duration) {
-        self.wait(&format!("{lanes} lanes ready"), timeout, || self.ready_lanes().len() == lanes);
+        self.wait(&format!("{lanes} lanes ready"), timeout, || self.ready_lanes().len() >= lanes);
     }
 
     fn wait(&self, what: &str, timeout: Duration, mut seen: impl FnMut() -> bool) {

@@ -101,8 +101,7 @@ fn killed_while_recovering_and_while_repairing() {
         killed_when_an_output_is_refused(&world, "B7.aborted", &format!("{}-stock.commands", world.app));
         killed_when_an_output_is_refused(&world, "ingress.B7.aborted", &world.names().inbox());
     });
-    all_is_well(&world, world.start("one"));
-    drop(participants);
+    all_is_well(&world, world.start("one"), participants);
 }
 
 #[test]
@@ -118,8 +117,7 @@ fn killed_at_random() {
             skald.kill9();
         }
     });
-    all_is_well(&world, world.start("one"));
-    drop(participants);
+    all_is_well(&world, world.start("one"), participants);
 }
 
 #[test]
@@ -142,8 +140,7 @@ fn two_processes_killed_in_turn() {
         }
         two
     });
-    all_is_well(&world, last);
-    drop(participants);
+    all_is_well(&world, last, participants);
 }
 
 fn chain(points: &[(&str, u32)]) {
@@ -154,8 +151,7 @@ fn chain(points: &[(&str, u32)]) {
             died_there(armed(&world, point, *passage), point);
         }
     });
-    all_is_well(&world, world.start("one"));
-    drop(participants);
+    all_is_well(&world, world.start("one"), participants);
 }
 
 fn armed(world: &World, point: &str, passage: u32) -> Skald {
@@ -171,7 +167,8 @@ fn died_there(mut skald: Skald, point: &str) {
 }
 
 fn role_and(point: &str) -> String {
-    if point.starts_with("ingress.") { point.to_owned() } else { format!("engine.{point}") }
+    let with_role = point.starts_with("ingress.") || point.starts_with("engine.");
+    if with_role { point.to_owned() } else { format!("engine.{point}") }
 }
 
 /// Somebody else begins transactions under the name of a worker, so that its own is refused and its producers are replaced.

@@ -46,9 +46,10 @@ pub fn shared(one: &Skald, two: &Skald) {
 }
 
 /// What stands at the end of every test: all sagas ended, every promise held, and the process still stops as it is asked to.
-pub fn all_is_well(world: &World, skald: Skald) {
+pub fn all_is_well(world: &World, skald: Skald, participants: Vec<Running>) {
     world.wait_for_ends(PATIENCE, false);
     let facts = world.check();
     println!("{} sagas, {} commands", world.triggered().len(), facts.commands.len());
     skald.stop();
+    participants.into_iter().for_each(Running::stop);
 }

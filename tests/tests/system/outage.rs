@@ -19,8 +19,7 @@ fn an_emptied_store_is_rebuilt_under_load() {
             stored_again(&world, &redis, sagas);
         }
     });
-    all_is_well(&world, skald);
-    drop(participants);
+    all_is_well(&world, skald, participants);
 }
 
 #[test]
@@ -37,8 +36,7 @@ fn a_store_that_went_back_in_time_catches_up() {
         stored_again(&world, &redis, sagas);
         some_more(&world, 10);
     });
-    all_is_well(&world, skald);
-    drop(participants);
+    all_is_well(&world, skald, participants);
 }
 
 #[test]
@@ -53,8 +51,7 @@ fn a_store_that_restarts_empty_or_full_is_used_again() {
                 stored_again(&world, &redis, sagas);
             }
         });
-        all_is_well(&world, skald);
-        drop(participants);
+        all_is_well(&world, skald, participants);
     }
 }
 
@@ -73,8 +70,7 @@ fn a_frozen_store_holds_up_but_loses_nothing() {
             some_more(&world, 10);
         }
     });
-    all_is_well(&world, skald);
-    drop(participants);
+    all_is_well(&world, skald, participants);
 }
 
 /// One broker for all of it: starting one is dear.
@@ -98,8 +94,7 @@ fn a_broker_that_dies_or_freezes_loses_nothing() {
         }
         some_more(&world, 10);
     });
-    all_is_well(&world, skald);
-    drop(participants);
+    all_is_well(&world, skald, participants);
 }
 
 fn begin(kafka: &str, redis: &str) -> (World, Vec<connectors::participant::Running>, tests::world::Skald) {

@@ -36,8 +36,7 @@ fn zombies(moments: &[(&str, u32)]) {
             zombie.kill9();
         }
     });
-    all_is_well(&world, world.start("last"));
-    drop(participants);
+    all_is_well(&world, world.start("last"), participants);
 }
 
 fn frozen_then_thawed(world: &World, turn: usize, moment: &str) -> (tests::world::Skald, tests::world::Skald) {
@@ -66,8 +65,7 @@ fn a_frozen_worker_is_replaced_by_one_that_shared_the_lanes() {
         shared(&one, &two);
     });
     one.stop();
-    all_is_well(&world, two);
-    drop(participants);
+    all_is_well(&world, two, participants);
 }
 
 #[test]
@@ -90,8 +88,7 @@ fn a_planned_stop_hands_over_at_once() {
             assert!(taken - stopped < tests::world::timeouts().session, "handover took {taken:?}, the stop {stopped:?}");
         }
     });
-    all_is_well(&world, last);
-    drop(participants);
+    all_is_well(&world, last, participants);
 }
 
 #[test]
@@ -107,8 +104,7 @@ fn a_second_process_of_one_name_is_refused() {
     assert!(said.contains("instance name `one` is used by another living process"), "{said}");
     assert!(said.contains("--instance"), "{said}");
     world.trigger(20);
-    all_is_well(&world, first);
-    drop(participants);
+    all_is_well(&world, first, participants);
 }
 
 #[test]
@@ -129,6 +125,5 @@ fn a_zombie_whose_name_was_taken_ends() {
     let said = zombie.output();
     assert!(said.contains("another process took over the instance name"), "{said}");
     assert!(said.contains("--instance"), "{said}");
-    all_is_well(&world, heir);
-    drop(participants);
+    all_is_well(&world, heir, participants);
 }
