@@ -12,7 +12,8 @@ fn nothing_is_delivered_before_the_start() {
     let mut log = open(&member_options(&unique("group"), "unused"));
     let topic = topic(&mut log, 1);
     commit(&mut log, &topic, &["a", "b", "c"]);
-    log.subscribe(&[topic.clone()]).expect("subscribed");
+    log.subscribe(std::slice::from_ref(&topic))
+        .expect("subscribed");
     let partition = owning(&mut log, 1).remove(0);
     commit(&mut log, &topic, &["d"]);
     nobody(&mut log);
@@ -25,7 +26,8 @@ fn a_started_partition_can_be_paused_and_started_elsewhere() {
     let mut log = open(&member_options(&unique("group"), "unused"));
     let topic = topic(&mut log, 1);
     commit(&mut log, &topic, &["a", "b", "c"]);
-    log.subscribe(&[topic.clone()]).expect("subscribed");
+    log.subscribe(std::slice::from_ref(&topic))
+        .expect("subscribed");
     let partition = owning(&mut log, 1).remove(0);
     for _ in 0..3 {
         log.start(&partition, 0).expect("started");

@@ -97,7 +97,8 @@ fn a_frozen_broker_leaves_doubt_within_bounds() {
     let broker = Broker::start();
     let mut log = open_at(&broker, &member_options(&unique("group"), "unused"));
     let topic = topic(&mut log, 1);
-    log.subscribe(&[topic.clone()]).expect("subscribed");
+    log.subscribe(std::slice::from_ref(&topic))
+        .expect("subscribed");
     let partition = owning(&mut log, 1).remove(0);
     commit(&mut log, &topic, &["before"]);
     log.begin().expect("begun");

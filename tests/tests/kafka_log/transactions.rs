@@ -54,7 +54,8 @@ fn flush_tells_the_last_offset_of_each_partition() {
 fn offsets_are_committed_with_their_metadata() {
     let mut log = open(&member_options(&unique("group"), "unused"));
     let topic = topic(&mut log, 1);
-    log.subscribe(&[topic.clone()]).expect("subscribed");
+    log.subscribe(std::slice::from_ref(&topic))
+        .expect("subscribed");
     let partition = owning(&mut log, 1).remove(0);
     assert_eq!(
         log.committed(&partition, PATIENCE)
