@@ -17,6 +17,7 @@ use saga_lib::lane::{LaneNo, LaneState, Worker};
 use schemas::record::Partition;
 
 use crate::http::{Component, LaneHealth};
+use crate::metric::definition::incident_kinds;
 use crate::metric::label::{
     CompensationOutcome, InputKind, RecoveryCause, SagaOutcome, Skip, Stage, StepOutcome,
     StoreError, StoreOp, TopicClass, TransactionOutcome, TransactionPhase, Trigger,
@@ -151,8 +152,12 @@ impl Observer {
     /// A dead letter was written for a record of this topic, or a record of it had no effect.
     fn inputs(&self, topic: &str, plan: &LanePlan, stats: &Stats) {
         let of_topic = self.metrics.records().topic(topic);
-        for (kind, n) in &stats.consumed {
-            of_topic.consumed.at(input_kind(kind)).inc_by(*n);
+        let now_ms = wall_ms();
+        for (kind, time_ms) in &stats.arrived {
+            let kind = input_kind(kind);
+            of_topic.consumed.at(kind).inc();
+            let age_s = (now_ms - time_ms).max(0) as f64 / 1e3;
+            self.metrics.loops().record_e2e.at(kind).observe(age_s);
         }
         for (reason, n) in &stats.skipped {
             if let Some(skip) = skip(reason) {
@@ -200,15 +205,50 @@ impl Observer {
                 self.note(&of, note, *age_ms);
             }
         }
-        for (name, value) in counters {
-            let Some((reference, status)) = name.split_once('/') else {
+        for ((reference, reason), n) in &stats.replies {
+            let Some(of) = self.definition(reference) else {
                 continue;
             };
-            let status = Status::ALL.into_iter().find(|s| s.word() == status);
-            if let (Some(of), Some(status)) = (self.definition(reference), status) {
-                of.set_active(lane, status, *value);
+            match *reason {
+                "duplicate" => of.replies_duplicate.inc_by(*n),
+                "orphan" => of.replies_orphaned.inc_by(*n),
+                _ => of.replies_late.inc_by(*n),
             }
         }
+        self.stored(lane, counters);
+    }
+
+    /// Gauges of what a lane stores.
+    fn stored(&self, lane: LaneNo, counters: &BTreeMap<String, i64>) {
+        let mut timers = 0;
+        for (name, value) in counters {
+            let Some((reference, what)) = name.split_once('/') else {
+                continue;
+            };
+            let Some(of) = self.definition(reference) else {
+                continue;
+            };
+            if let Some(kind) = what.strip_prefix('!') {
+                let kind = incident_kinds().find(|k| k.word() == kind);
+                kind.into_iter()
+                    .for_each(|k| of.set_incidents_open(lane, k, *value));
+            }
+            if let Some(status) = Status::ALL.into_iter().find(|s| s.word() == what) {
+                of.set_active(lane, status, *value);
+                // Every stored instance has one entry; a parked one waits for nobody but an operator.
+                timers += if status == Status::Parked { 0 } else { *value };
+            }
+        }
+        self.metrics.lanes().timers_pending.set(lane, timers);
+    }
+
+    /// A timer that was due at `due_ms` is written into the inbox now.
+    pub fn timer_written(&self, due_ms: i64, now_ms: i64) {
+        let late = (now_ms - due_ms).max(0);
+        self.metrics
+            .lanes()
+            .timer_lateness
+            .observe(late as f64 / 1e3);
     }
 
     fn definition(&self, reference: &str) -> Option<Arc<DefinitionMetrics>> {
@@ -250,7 +290,6 @@ impl Observer {
                     .inc();
             }
             Note::Parked { kind, .. } | Note::IncidentOpened { kind, .. } => of.incident(*kind),
-            Note::LateReply { .. } => of.replies_late.inc(),
             Note::Finished { status } => {
                 if let Some(outcome) = saga_outcome(*status) {
                     of.finished.at(outcome).inc();

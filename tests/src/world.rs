@@ -63,6 +63,12 @@ impl World {
 
     /// A world on these servers.
     pub fn on(kafka: &str, redis: &str) -> Self {
+        // Participants live in the test's process: what they complain of belongs to its output. Only the first world sets it up.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter("warn")
+            .with_ansi(false)
+            .with_test_writer()
+            .try_init();
         let world = Self {
             app: harness::unique("w").replace('.', "-"),
             kafka: kafka.to_owned(),

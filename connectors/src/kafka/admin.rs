@@ -14,6 +14,8 @@ use rdkafka::admin::{
 };
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode as Code};
 
+use schemas::record::Partition;
+
 use crate::log::{Error, TopicInfo, TopicSpec};
 
 use super::context::Witness;
@@ -132,10 +134,10 @@ fn check_created(result: Result<String, (String, Code)>) -> Result<(), Error> {
     }
 }
 
-/// A created topic reaches the other brokers a moment later.
+/// A created topic reaches the other brokers a moment later, and its leaders answer a moment after that.
 fn wait_known(topic: &TopicSpec, probe: &Probe, wait: Duration) -> Result<(), Error> {
     let begin = Instant::now();
-    while probe.partitions(&topic.name)?.unwrap_or(0) == 0 {
+    while !is_ready(&topic.name, probe)? {
         if begin.elapsed() > wait {
             return Err(failure::timeout(&format!(
                 "topic {} after its creation",
@@ -145,6 +147,12 @@ fn wait_known(topic: &TopicSpec, probe: &Probe, wait: Duration) -> Result<(), Er
         thread::sleep(Duration::from_millis(10));
     }
     Ok(())
+}
+
+fn is_ready(topic: &str, probe: &Probe) -> Result<bool, Error> {
+    let count = probe.partitions(topic)?.unwrap_or(0);
+    let answers = |number| probe.extent(&Partition::new(topic, number)).is_ok();
+    Ok(count > 0 && (0..count).all(answers))
 }
 
 struct Unpark(Thread);

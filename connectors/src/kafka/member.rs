@@ -17,7 +17,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use schemas::record::{Partition, Received};
 use tracing::warn;
 
-use crate::log::{Bounds, Committed, Error, Group, Polled};
+use crate::log::{Begin, Bounds, Committed, Error, Group, Polled};
 
 use super::probe::Probe;
 use super::settings::Settings;
@@ -33,13 +33,16 @@ pub struct Member {
     positions: Positions,
     /// An error that came after records: it is told by the next poll.
     deferred: Option<Error>,
+    auto_start: Option<Begin>,
+    /// Partitions that are to be started automatically and were not yet.
+    unstarted: Vec<Partition>,
     request: Duration,
 }
 
 impl Member {
     /// Joins the group.
     pub fn open(settings: &Settings, group: &Group) -> Result<Self, Error> {
-        let context = Assignments::new(settings, group.auto_start);
+        let context = Assignments::new(settings);
         let created = settings.member(&group.id).create_with_context(context);
         let consumer = created.map_err(|e| failure::of(&e, "open consumer"))?;
         let mut member = Self {
@@ -47,6 +50,8 @@ impl Member {
             generation: None,
             positions: Positions::default(),
             deferred: None,
+            auto_start: group.auto_start,
+            unstarted: Vec::new(),
             request: settings.timeouts.request,
         };
         member.subscribe(&group.topics)?;
@@ -74,6 +79,7 @@ impl Member {
         if let Some(error) = self.deferred.take() {
             return Err(error);
         }
+        self.start_automatically();
         let mut batch = Batch::new(bounds);
         let error = self.fill(&mut batch, probe);
         self.generation = self.consumer.group_metadata();
@@ -96,6 +102,7 @@ impl Member {
                 // What was taken so far is of the assignment before.
                 batch.restart(positions.owned());
                 self.positions = positions;
+                self.unstarted = self.positions.owned();
             }
             match event {
                 Some(Ok(message)) => batch.take(&message, &mut self.positions),
@@ -110,6 +117,24 @@ impl Member {
             if batch.is_full() {
                 return None;
             }
+        }
+    }
+
+    /// An assignment starts with the poll that follows it; what cannot be started then, with a later one.
+    fn start_automatically(&mut self) {
+        let Some(begin) = self.auto_start.filter(|_| !self.unstarted.is_empty()) else {
+            return;
+        };
+        let Self {
+            consumer,
+            unstarted,
+            positions,
+            request,
+            ..
+        } = self;
+        match assignment::start_all(consumer, unstarted, begin, *request, positions) {
+            Ok(()) => unstarted.clear(),
+            Err(error) => warn!(error = %error, "Partitions could not be started; trying again."),
         }
     }
 

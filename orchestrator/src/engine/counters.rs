@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use saga_lib::instance::{Instance, Status};
 
-/// Counters by name: `<name>@<version>/<status>` (stored now), `.../+started`, `.../+<final status>` (ever).
+/// Counters by name: `<name>@<version>/<status>` (stored now), `.../!<incident kind>` (open now), `.../+started`, `.../+<final status>` (ever).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters(pub BTreeMap<String, i64>);
 
@@ -22,6 +22,15 @@ impl Counters {
         if from != to {
             self.add_status(&definition, from, -1);
             self.add_status(&definition, to, 1);
+        }
+        let incident = |i: Option<&Instance>| i.and_then(|i| i.incident.as_ref()).map(|i| i.kind);
+        let (closed, opened) = (incident(before), incident(after));
+        if closed != opened {
+            for (kind, by) in [(closed, -1), (opened, 1)] {
+                if let Some(kind) = kind {
+                    self.add(format!("{definition}/!{}", kind.word()), by);
+                }
+            }
         }
         if before.is_none() && after.is_some() {
             self.add(format!("{definition}/+started"), 1);
@@ -47,6 +56,6 @@ impl Counters {
 }
 
 /// `name@version` of `name@version#hash`.
-fn versioned(reference: &str) -> String {
+pub fn versioned(reference: &str) -> String {
     reference.split('#').next().unwrap_or_default().to_owned()
 }

@@ -63,9 +63,10 @@ pub fn encode(
 pub fn check(topics: &Topics, record: &Outgoing) -> Check {
     match topics.state(&record.topic) {
         None => Check::LookUp,
-        Some(TopicState::Missing) => {
-            Check::Bad(format!("topic `{}` does not exist: create it, then `skald saga retry`", record.topic))
-        }
+        Some(TopicState::Missing) => Check::Bad(format!(
+            "topic `{}` does not exist: create it, then `skald saga retry`",
+            record.topic
+        )),
         Some(TopicState::Takes(max)) if record.size() > max => Check::Bad(format!(
             "record of {} bytes is larger than `max.message.bytes` ({max}) of topic `{}`: send less or raise the limit, then `skald saga retry`",
             record.size(),
@@ -80,7 +81,9 @@ pub fn check(topics: &Topics, record: &Outgoing) -> Check {
 
 /// Why a record that looked good was refused, and what to do.
 fn refused(topic: &str, reason: &str) -> String {
-    format!("topic `{topic}` does not take the record ({reason}): grant the right to write or mend the topic, then `skald saga retry`")
+    format!(
+        "topic `{topic}` does not take the record ({reason}): grant the right to write or mend the topic, then `skald saga retry`"
+    )
 }
 
 /// The fact of one input.

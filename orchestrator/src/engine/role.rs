@@ -26,7 +26,7 @@ use crate::lease::Lease;
 use crate::metric::label::StoreOp;
 use crate::observe::Observer;
 use crate::registry::Registry;
-use crate::worker::role::{FORWARD_TOKEN, LanePlan, Output, OutputClass, Role};
+use crate::worker::role::{FORWARD_TOKEN, LanePlan, Role};
 use crate::worker::wall_ms;
 
 /// How long one read of the journal may wait.
@@ -165,7 +165,7 @@ impl<S: Store> Engine<S> {
             jpos: commit.expect.jpos,
             wm_to: commit.target.wm,
             jpos_to: commit.target.jpos,
-            at_ms: wall_ms(),
+            at_ms: commit.at_ms,
             installation: self.setup.installation.clone(),
             ..store::Commit::default()
         }
@@ -278,20 +278,10 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// The log refused an output of this input: if that shows which topic takes no records, every input that needs it is judged by
-    /// the plan. `false`: only this input can be judged.
+    /// `false`: which topic takes no records is not known, so only the input itself can be judged.
     fn learn(&mut self, lane: LaneNo, input: i64, reason: &str) -> bool {
         let outcome = self.data.get(&lane).and_then(|data| data.outcome.as_ref());
-        let outputs = outcome.map_or(&[][..], |outcome| outcome.plan.outputs.as_slice());
-        let foreign = |class| matches!(class, OutputClass::Command | OutputClass::Event);
-        let named = |output: &&Output| {
-            output.input == input && foreign(output.class) && reason.contains(&output.record.topic)
-        };
-        // A name may be part of a longer one.
-        let found = outputs.iter().filter(named).max_by_key(|output| output.record.topic.len());
-        let Some(output) = found else { return false };
-        self.topics.refused(&output.record.topic, output.record.size(), reason);
-        true
+        outcome.is_some_and(|outcome| self.topics.learn(&outcome.plan.outputs, input, reason))
     }
 
     fn try_plan(&mut self, lane: LaneNo) -> Result<Outcome, Problem> {
@@ -373,6 +363,9 @@ impl<S: Store> Engine<S> {
         let fired = self
             .timers
             .fire(&self.setup.names, self.setup.lanes, lane, due);
+        for due_ms in fired.due_ms {
+            self.setup.observer.timer_written(due_ms, wall_ms());
+        }
         for (mut record, token) in fired.records {
             signature::sign(&self.setup.keys, self.setup.names.app(), lane, &mut record);
             if let Err(error) = log.produce_plain(&record, token) {
@@ -421,6 +414,10 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
         self.lane_data(lane).keep(records);
     }
 
+    fn rewind(&mut self, lane: LaneNo) {
+        self.lane_data(lane).entries.clear();
+    }
+
     fn forget(&mut self, lane: LaneNo) {
         self.lane_data(lane).forget();
         self.timers.forget(lane);
@@ -467,19 +464,22 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
             let last = refused.last().filter(|(l, _, _)| l == lane);
             let last = last.filter(|(_, input, reason)| !self.learn(*lane, *input, reason));
             let data = self.lane_data(*lane);
+            // Before the refusals, and once: a refusal of the dead letter's or the incident's own outputs must add to the verdict.
+            if let (Some(reason), Some(entry)) = (set_aside, data.entries.first()) {
+                let verdict = Verdict {
+                    kind: IncidentKind::Poison,
+                    reason: reason.to_owned(),
+                };
+                data.verdicts
+                    .entry(entry.record.offset)
+                    .or_insert_with(|| vec![verdict]);
+            }
             if let Some((_, input, reason)) = last {
                 let verdict = Verdict {
                     kind: IncidentKind::OutputRefused,
                     reason: reason.clone(),
                 };
                 data.verdicts.entry(*input).or_default().push(verdict);
-            }
-            if let (Some(reason), Some(entry)) = (set_aside, data.entries.first()) {
-                let verdict = Verdict {
-                    kind: IncidentKind::Poison,
-                    reason: reason.to_owned(),
-                };
-                data.verdicts.insert(entry.record.offset, vec![verdict]);
             }
             let outcome = self.plan_lane(log, *lane);
             let end = outcome.as_ref().map(|o| o.end).map_err(Clone::clone);

@@ -37,6 +37,8 @@ pub struct Timers {
 pub struct Fired {
     /// Records to write, with their tokens.
     pub records: Vec<(Outgoing, u64)>,
+    /// When those timers were due, ms.
+    pub due_ms: Vec<i64>,
     /// An entry has no document: the lane must be rebuilt.
     pub lost: Option<String>,
 }
@@ -74,6 +76,7 @@ impl Timers {
             if !self.lanes.entry(lane).or_default().insert(timer.clone()) {
                 continue;
             }
+            fired.due_ms.push(entry.score_ms);
             if matches!(header.wake, Wake::Expire(_)) {
                 expire.push((saga, header.arm));
             } else {

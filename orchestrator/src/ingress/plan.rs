@@ -69,9 +69,7 @@ pub fn plan(
     };
     for record in records {
         out.end = record.offset + 1;
-        let oldest = out.stats.oldest_ms.get_or_insert(record.timestamp_ms);
-        *oldest = (*oldest).min(record.timestamp_ms);
-        *out.stats.consumed.entry("event").or_default() += 1;
+        out.stats.arrived("event", record.timestamp_ms);
         if let Some((_, reason)) = refused.iter().find(|(offset, _)| *offset == record.offset) {
             let refusal = Refusal {
                 class: "output_refused",

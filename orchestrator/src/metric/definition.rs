@@ -194,7 +194,7 @@ pub struct StepMetrics {
 }
 
 /// Every kind of incident.
-fn incident_kinds() -> impl Iterator<Item = IncidentKind> {
+pub fn incident_kinds() -> impl Iterator<Item = IncidentKind> {
     use IncidentKind::{
         CompensationFailing, CompensationRefused, Declared, ExpressionFault, OutputRefused, Panic,
         Poison, Program, RetriesExhausted, UnknownDefinition, UnknownPivot,

@@ -28,6 +28,8 @@ pub struct Shell<L: Log, R: Role<L>> {
     flush_wait: Duration,
     /// Lanes of the transaction that is open.
     open: Vec<LaneNo>,
+    /// Forwarded replies handed over and not yet acknowledged.
+    forwards: usize,
     last_error: Option<String>,
 }
 
@@ -56,6 +58,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             own_id,
             flush_wait,
             open: Vec::new(),
+            forwards: 0,
             last_error: None,
         }
     }
@@ -249,6 +252,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
 
     fn start(&mut self, lane: LaneNo, offset: i64) -> Event {
         let partition = self.role.partition(lane);
+        self.role.rewind(lane);
         Event::Started(self.log.start(&partition, offset).map_err(|e| trouble(&e)))
     }
 
@@ -271,6 +275,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         }
         let deliveries = self.log.flush().map_err(|e| self.failure(&e))?;
         let mut headers = vec![-1; lanes.len()];
+        let mut failed: Option<(&Tag, LogError)> = None;
         for delivery in deliveries {
             let Some(tag) = usize::try_from(delivery.token)
                 .ok()
@@ -279,13 +284,19 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
                 continue;
             };
             match delivery.result {
-                Err(error) => return Err(self.output_failure(tag, &error)),
+                // A record that is to blame takes others of its transaction with it; blame goes to the record.
+                Err(error) if failed.is_none() || error.class() == Class::Record => {
+                    failed = Some((tag, error));
+                }
                 Ok((_, offset)) if tag.class == OutputClass::Header => {
                     let at = lanes.iter().position(|l| *l == tag.lane);
                     headers[at.unwrap_or_default()] = offset;
                 }
-                Ok(_) => {}
+                Ok(_) | Err(_) => {}
             }
+        }
+        if let Some((tag, error)) = failed {
+            return Err(self.output_failure(tag, &error));
         }
         self.flush_plain()?;
         Ok(headers)
@@ -310,18 +321,16 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             tags.push(tag);
             crash::point(name, "B4.producing");
         }
-        if refused.is_none() {
-            for record in &plan.plain {
-                let sent = self.log.produce_plain(record, super::role::FORWARD_TOKEN);
-                if let Err(error) = sent {
-                    tracing::warn!(lane, %error, "A reply could not be forwarded.");
-                }
-            }
+        if let Some((tag, error)) = refused {
+            return Err(self.output_failure(&tag, &error));
         }
-        refused.map_or(
-            Ok(()),
-            |(tag, error)| Err(self.output_failure(&tag, &error)),
-        )
+        for record in &plan.plain {
+            if let Err(error) = self.log.produce_plain(record, super::role::FORWARD_TOKEN) {
+                return Err(self.failure(&error));
+            }
+            self.forwards += 1;
+        }
+        Ok(())
     }
 
     /// A refusal that names its record costs that record; anything else costs the batch.
@@ -341,25 +350,25 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         }
     }
 
-    /// Forwarded replies are acknowledged before B5.
+    /// Forwarded replies are acknowledged before B5, all of them: behind the offsets nobody would forward them again.
     fn flush_plain(&mut self) -> Result<(), Failure> {
-        let forwards: usize = self
-            .open
-            .iter()
-            .filter_map(|l| self.role.planned(*l))
-            .map(|p| p.plain.len())
-            .sum();
-        if forwards == 0 {
+        if self.forwards == 0 {
             return Ok(());
         }
         for delivery in self.log.deliveries_plain(self.flush_wait) {
             let forward = delivery.token == super::role::FORWARD_TOKEN;
             self.role.delivered(&delivery);
+            self.forwards -= usize::from(forward && self.forwards > 0);
             if let (true, Err(error)) = (forward, &delivery.result) {
                 return Err(Failure::Other(format!(
                     "a reply could not be forwarded: {error}"
                 )));
             }
+        }
+        if self.forwards > 0 {
+            return Err(Failure::Other(
+                "a forwarded reply was not acknowledged in time".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -406,6 +415,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             return Event::Replaced(Err(Trouble::Stop(holder)));
         }
         let replaced = self.log.replace_producers().map_err(|e| trouble(&e));
+        self.forwards = 0;
         crash::point(self.role.name(), "B7.replaced");
         Event::Replaced(replaced)
     }

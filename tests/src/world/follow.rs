@@ -84,6 +84,39 @@ impl Follower {
 }
 
 impl World {
+    /// Where an order is found: topics, partitions and offsets of its records, commands and facts.
+    pub fn trace(&self, key: &str) -> String {
+        let names = self.names();
+        let mut topics = vec![
+            format!("{}-orders", self.app),
+            names.inbox(),
+            names.history(),
+            names.journal(),
+        ];
+        topics.extend(
+            ["stock", "payment", "shipping"]
+                .map(|service| format!("{}-{service}.commands", self.app)),
+        );
+        let mut text = String::new();
+        for topic in topics {
+            let records = self.read(&topic);
+            let of_key = records.iter().filter(|r| {
+                r.key
+                    .as_deref()
+                    .is_some_and(|k| k.ends_with(key.as_bytes()))
+            });
+            let places: Vec<String> = of_key
+                .map(|r| format!("{}/{}", r.partition.number, r.offset))
+                .collect();
+            text.push_str(&format!(
+                "{topic}: {} of {} records: {places:?}\n",
+                places.len(),
+                records.len()
+            ));
+        }
+        text
+    }
+
     /// What every process of the world said so far, those that were stopped as planned excepted.
     pub fn outputs(&self) -> String {
         let mut text = String::new();

@@ -106,9 +106,10 @@ impl World {
             if begun.elapsed() > timeout {
                 let first = follower.instance(&format!("order/{}", open[0]));
                 panic!(
-                    "{} sagas did not end in {timeout:?}, e.g. {}: {first:?}\n{}",
+                    "{} sagas did not end in {timeout:?}, e.g. {}: {first:?}\n{}\nof {open:?}\n{}",
                     open.len(),
                     open[0],
+                    self.trace(open[0]),
                     self.outputs()
                 );
             }

@@ -150,10 +150,10 @@ impl Skald {
         });
     }
 
-    /// Waits until so many lanes of its engine are ready.
+    /// Waits until at least so many lanes of its engine are ready.
     pub fn wait_for_lanes(&self, lanes: usize, timeout: Duration) {
         self.wait(&format!("{lanes} lanes ready"), timeout, || {
-            self.ready_lanes().len() == lanes
+            self.ready_lanes().len() >= lanes
         });
     }
 

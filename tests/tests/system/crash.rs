@@ -105,8 +105,7 @@ fn killed_while_recovering_and_while_repairing() {
         );
         killed_when_an_output_is_refused(&world, "ingress.B7.aborted", &world.names().inbox());
     });
-    all_is_well(&world, world.start("one"));
-    drop(participants);
+    all_is_well(&world, world.start("one"), participants);
 }
 
 #[test]
@@ -122,8 +121,7 @@ fn killed_at_random() {
             skald.kill9();
         }
     });
-    all_is_well(&world, world.start("one"));
-    drop(participants);
+    all_is_well(&world, world.start("one"), participants);
 }
 
 #[test]
@@ -146,8 +144,7 @@ fn two_processes_killed_in_turn() {
         }
         two
     });
-    all_is_well(&world, last);
-    drop(participants);
+    all_is_well(&world, last, participants);
 }
 
 fn chain(points: &[(&str, u32)]) {
@@ -158,8 +155,7 @@ fn chain(points: &[(&str, u32)]) {
             died_there(armed(&world, point, *passage), point);
         }
     });
-    all_is_well(&world, world.start("one"));
-    drop(participants);
+    all_is_well(&world, world.start("one"), participants);
 }
 
 fn armed(world: &World, point: &str, passage: u32) -> Skald {
@@ -175,7 +171,8 @@ fn died_there(mut skald: Skald, point: &str) {
 }
 
 fn role_and(point: &str) -> String {
-    if point.starts_with("ingress.") {
+    let with_role = point.starts_with("ingress.") || point.starts_with("engine.");
+    if with_role {
         point.to_owned()
     } else {
         format!("engine.{point}")

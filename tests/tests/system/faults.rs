@@ -50,7 +50,7 @@ pub fn shared(one: &Skald, two: &Skald) {
 }
 
 /// What stands at the end of every test: all sagas ended, every promise held, and the process still stops as it is asked to.
-pub fn all_is_well(world: &World, skald: Skald) {
+pub fn all_is_well(world: &World, skald: Skald, participants: Vec<Running>) {
     world.wait_for_ends(PATIENCE, false);
     let facts = world.check();
     println!(
@@ -59,4 +59,5 @@ pub fn all_is_well(world: &World, skald: Skald) {
         facts.commands.len()
     );
     skald.stop();
+    participants.into_iter().for_each(Running::stop);
 }

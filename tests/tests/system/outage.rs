@@ -21,8 +21,7 @@ fn an_emptied_store_is_rebuilt_under_load() {
             stored_again(&world, &redis, sagas);
         }
     });
-    all_is_well(&world, skald);
-    drop(participants);
+    all_is_well(&world, skald, participants);
 }
 
 #[test]
@@ -41,8 +40,7 @@ fn a_store_that_went_back_in_time_catches_up() {
         stored_again(&world, &redis, sagas);
         some_more(&world, 10);
     });
-    all_is_well(&world, skald);
-    drop(participants);
+    all_is_well(&world, skald, participants);
 }
 
 #[test]
@@ -57,8 +55,7 @@ fn a_store_that_restarts_empty_or_full_is_used_again() {
                 stored_again(&world, &redis, sagas);
             }
         });
-        all_is_well(&world, skald);
-        drop(participants);
+        all_is_well(&world, skald, participants);
     }
 }
 
@@ -77,8 +74,7 @@ fn a_frozen_store_holds_up_but_loses_nothing() {
             some_more(&world, 10);
         }
     });
-    all_is_well(&world, skald);
-    drop(participants);
+    all_is_well(&world, skald, participants);
 }
 
 /// One broker for all of it: starting one is dear.
@@ -102,8 +98,7 @@ fn a_broker_that_dies_or_freezes_loses_nothing() {
         }
         some_more(&world, 10);
     });
-    all_is_well(&world, skald);
-    drop(participants);
+    all_is_well(&world, skald, participants);
 }
 
 fn begin(

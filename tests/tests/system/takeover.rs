@@ -47,8 +47,7 @@ fn zombies(moments: &[(&str, u32)]) {
             zombie.kill9();
         }
     });
-    all_is_well(&world, world.start("last"));
-    drop(participants);
+    all_is_well(&world, world.start("last"), participants);
 }
 
 fn frozen_then_thawed(
@@ -83,8 +82,7 @@ fn a_frozen_worker_is_replaced_by_one_that_shared_the_lanes() {
         shared(&one, &two);
     });
     one.stop();
-    all_is_well(&world, two);
-    drop(participants);
+    all_is_well(&world, two, participants);
 }
 
 #[test]
@@ -110,8 +108,7 @@ fn a_planned_stop_hands_over_at_once() {
             );
         }
     });
-    all_is_well(&world, last);
-    drop(participants);
+    all_is_well(&world, last, participants);
 }
 
 #[test]
@@ -130,8 +127,7 @@ fn a_second_process_of_one_name_is_refused() {
     );
     assert!(said.contains("--instance"), "{said}");
     world.trigger(20);
-    all_is_well(&world, first);
-    drop(participants);
+    all_is_well(&world, first, participants);
 }
 
 #[test]
@@ -155,6 +151,5 @@ fn a_zombie_whose_name_was_taken_ends() {
         "{said}"
     );
     assert!(said.contains("--instance"), "{said}");
-    all_is_well(&world, heir);
-    drop(participants);
+    all_is_well(&world, heir, participants);
 }

@@ -1,4 +1,4 @@
-//! The rebalance callback: takes an assignment, paused or at its committed offsets, and remembers it for the poll that ran it.
+//! The rebalance callback: takes an assignment, paused, and remembers it for the poll that ran it; and the automatic start.
 //!
 //! Absent on purpose: cooperative rebalancing. The range assignor is eager: every change takes everything away first, which is what
 //! ends all beliefs of the old generation.
@@ -24,18 +24,14 @@ use super::positions::Positions;
 /// Context of the consumer.
 pub struct Assignments {
     witness: Witness,
-    auto_start: Option<Begin>,
-    request: Duration,
     change: Mutex<Option<Positions>>,
 }
 
 impl Assignments {
     /// A context without an assignment.
-    pub fn new(settings: &Settings, auto_start: Option<Begin>) -> Self {
+    pub fn new(settings: &Settings) -> Self {
         Self {
             witness: Witness::new(format!("{} consumer", settings.client_id)),
-            auto_start,
-            request: settings.timeouts.request,
             change: Mutex::new(None),
         }
     }
@@ -51,54 +47,51 @@ impl Assignments {
     fn set_change(&self, positions: Positions) {
         *self.change.lock().unwrap_or_else(PoisonError::into_inner) = Some(positions);
     }
+}
 
-    fn taken(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        list: &TopicPartitionList,
-    ) -> KafkaResult<Positions> {
-        let mut positions = owned(list);
-        if let Some(begin) = self.auto_start {
-            self.start_all(consumer, list, begin, &mut positions)?;
-        }
-        assign(consumer, &positions)?;
-        Ok(positions)
+/// Starts these partitions at their committed offsets, else at the beginning that is wanted.
+///
+/// Outside of the callback: a leader that is not there yet is asked again at the next poll, while the assignment stands.
+pub fn start_all(
+    consumer: &BaseConsumer<Assignments>,
+    partitions: &[Partition],
+    begin: Begin,
+    request: Duration,
+    positions: &mut Positions,
+) -> KafkaResult<()> {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(&partition.topic, record::signed(partition.number));
     }
+    let committed = consumer.committed_offsets(list, request)?;
+    let mut offsets = Vec::with_capacity(partitions.len());
+    for element in committed.elements() {
+        element.error()?;
+        let partition = Partition::new(element.topic(), record::unsigned(element.partition()));
+        let offset = match element.offset() {
+            Offset::Offset(offset) => offset,
+            _ => edge(consumer, &partition, begin, request)?,
+        };
+        offsets.push((partition, offset));
+    }
+    for (partition, offset) in offsets {
+        positions.start(&partition, offset);
+    }
+    assign(consumer, positions)
+}
 
-    /// Starts every partition at its committed offset, else at the beginning that is wanted.
-    fn start_all(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        list: &TopicPartitionList,
-        begin: Begin,
-        positions: &mut Positions,
-    ) -> KafkaResult<()> {
-        let committed = consumer.committed_offsets(list.clone(), self.request)?;
-        for element in committed.elements() {
-            element.error()?;
-            let partition = Partition::new(element.topic(), record::unsigned(element.partition()));
-            let offset = match element.offset() {
-                Offset::Offset(offset) => offset,
-                _ => self.edge(consumer, &partition, begin)?,
-            };
-            positions.start(&partition, offset);
-        }
-        Ok(())
-    }
-
-    fn edge(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        partition: &Partition,
-        begin: Begin,
-    ) -> KafkaResult<i64> {
-        let number = record::signed(partition.number);
-        let (low, high) = consumer.fetch_watermarks(&partition.topic, number, self.request)?;
-        Ok(match begin {
-            Begin::Earliest => low,
-            Begin::Latest => high,
-        })
-    }
+fn edge(
+    consumer: &BaseConsumer<Assignments>,
+    partition: &Partition,
+    begin: Begin,
+    request: Duration,
+) -> KafkaResult<i64> {
+    let number = record::signed(partition.number);
+    let (low, high) = consumer.fetch_watermarks(&partition.topic, number, request)?;
+    Ok(match begin {
+        Begin::Earliest => low,
+        Begin::Latest => high,
+    })
 }
 
 /// Assigns every partition at its position; those that deliver nothing wait paused at their end.
@@ -117,6 +110,14 @@ pub fn assign(consumer: &BaseConsumer<Assignments>, positions: &Positions) -> Ka
     consumer.assign(&list)?;
     if silent.count() > 0 {
         consumer.pause(&silent)?;
+    }
+    // A pause outlives assignments: a partition that was silent in an earlier one would deliver nothing in this one.
+    let mut started = TopicPartitionList::new();
+    for (partition, _) in positions.started() {
+        started.add_partition(&partition.topic, record::signed(partition.number));
+    }
+    if started.count() > 0 {
+        consumer.resume(&started)?;
     }
     Ok(())
 }
@@ -158,11 +159,11 @@ impl ConsumerContext for Assignments {
         list: &mut TopicPartitionList,
     ) {
         if kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            match self.taken(consumer, list) {
-                Ok(positions) => return self.set_change(positions),
+            let positions = owned(list);
+            match assign(consumer, &positions) {
+                Ok(()) => return self.set_change(positions),
                 Err(error) => {
                     warn!(client = %self.witness.client, error = %error, "Assignment could not be taken, joining again.");
-                    // Without offsets there is nothing to begin at: give it back by leaving.
                     rejoin(consumer);
                 }
             }

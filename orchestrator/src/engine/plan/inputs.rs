@@ -20,17 +20,18 @@ impl<'a> Planner<'a> {
     pub(super) fn entry(&mut self, entry: &Entry) -> Result<(), Problem> {
         let record = &entry.record;
         self.out.end = record.offset + 1;
-        let oldest = self.out.stats.oldest_ms.get_or_insert(record.timestamp_ms);
-        *oldest = (*oldest).min(record.timestamp_ms);
         let inbox = match &entry.inbox {
             Ok(inbox) => inbox,
             Err(error) => {
+                self.out.stats.arrived("unknown", record.timestamp_ms);
                 *self.out.stats.undecodable.entry("inbox").or_default() += 1;
                 self.set_aside(record, "undecodable", "decode", &error.to_string(), None);
                 return Ok(());
             }
         };
-        *self.out.stats.consumed.entry(kind_word(inbox)).or_default() += 1;
+        self.out
+            .stats
+            .arrived(kind_word(inbox), record.timestamp_ms);
         if let Err((class, message)) = self.admit(record, inbox) {
             self.set_aside(record, class, "decode", &message, None);
             return Ok(());
@@ -230,21 +231,24 @@ impl<'a> Planner<'a> {
 
     /// Nobody waits for this record: replies are orphans, timers stale, signals rejected.
     fn nobody(&mut self, record: &Received, saga: &SagaId, input: &Input) {
-        let (reason, applied) = match &input.kind {
+        let applied = match &input.kind {
             Kind::Reply(_) => {
                 self.orphan(
                     record,
                     "no saga waits for it (unknown id, or its retention is over)",
                 );
-                ("orphan", Applied::Ignored(Reason::Orphan))
+                if let Some(active) = self.cx.definitions.active.get(saga.definition()) {
+                    let definition = format!("{}@{}", saga.definition(), active.version);
+                    self.out.stats.reply(&definition, "orphan");
+                }
+                Applied::Ignored(Reason::Orphan)
             }
-            Kind::Signal(_) => (
-                "no_saga",
-                Applied::Rejected(format!("no saga `{saga}` is stored")),
-            ),
-            _ => ("stale", Applied::Ignored(Reason::StaleTimer)),
+            Kind::Signal(_) => Applied::Rejected(format!("no saga `{saga}` is stored")),
+            _ => {
+                self.out.stats.skip("stale");
+                Applied::Ignored(Reason::StaleTimer)
+            }
         };
-        self.out.stats.skip(reason);
         let done = Done {
             record,
             saga,

@@ -4,11 +4,13 @@
 
 use saga_lib::effect::Effect;
 use saga_lib::id::SagaId;
+use saga_lib::input::Kind;
 use saga_lib::instance::IncidentKind;
 use saga_lib::transition::Applied;
 use schemas::record::Received;
 use schemas::{dead_letter, history, orphan};
 
+use super::super::counters::versioned;
 use super::super::outputs;
 use super::{Done, Planner, Problem, Verdict};
 use crate::worker::role::{Output, OutputClass};
@@ -28,18 +30,17 @@ impl Planner<'_> {
                         .as_ref()
                         .or(done.before.as_ref())
                         .map_or(0, |i| i.updated_ms - i.started_ms);
-                    let definition = done
-                        .reference
-                        .split('#')
-                        .next()
-                        .unwrap_or_default()
-                        .to_owned();
+                    let definition = versioned(done.reference);
                     self.out.stats.notes.push((definition, note.clone(), age));
                 }
             }
         }
         if let Applied::Ignored(reason) = &done.applied {
-            self.out.stats.skip(history::reason_word(*reason));
+            let word = history::reason_word(*reason);
+            self.out.stats.skip(word);
+            if matches!(done.input.kind, Kind::Reply(_)) {
+                self.out.stats.reply(&versioned(done.reference), word);
+            }
         }
         Ok(())
     }
