@@ -1,8 +1,8 @@
 //! B3: the plan of one lane, pure: records and documents in, outputs and documents out.
 //!
 //! What cannot be done is not patched up halfway: the plan says so ([`Problem`]), the caller records a verdict on the input and plans
-//! the lane again from the same documents. With one verdict the input parks its instance, with a second one it only becomes a dead
-//! letter.
+//! the lane again from the same documents. With one verdict the input parks its instance, with a second one it
+//! parks it without telling (the telling was refused), with a third one it only becomes a dead letter.
 //!
 //! Absent on purpose: I/O. What the plan must know of the outside (definitions, topics) it asks for through [`Problem`].
 

@@ -25,11 +25,29 @@ pub fn ensure<L: Log>(log: &mut L, names: &Topics, lanes: u32) -> Result<(), Err
         partitions: 1,
         config: topics::settings(Kind::DeadLetter),
     });
+    same_lanes(log, names, lanes)?;
     log.create_topics(&specs)?;
     for spec in &specs {
         check(log, spec)?;
     }
     Ok(())
+}
+
+/// An installation keeps its number of lanes: another one in the configuration is a mistake there, not in the topics.
+fn same_lanes<L: Log>(log: &mut L, names: &Topics, lanes: u32) -> Result<(), Error> {
+    let mut numbers = Vec::new();
+    for topic in [names.inbox(), names.journal(), names.history()] {
+        numbers.push(log.topic(&topic)?.map(|info| info.partitions));
+    }
+    match numbers[..] {
+        [Some(n), b, c] if b == Some(n) && c == b && n != lanes => Err(Error::Topic {
+            topic: names.inbox(),
+            problem: format!(
+                "this installation has {n} lanes, the configuration says {lanes}: keys would be remapped; set `lanes = {n}`"
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn spec(names: &Topics, kind: Kind, lanes: u32) -> Option<TopicSpec> {
@@ -53,8 +71,9 @@ fn check<L: Log>(log: &mut L, spec: &TopicSpec) -> Result<(), Error> {
     };
     if info.partitions != spec.partitions {
         return Err(wrong(format!(
-            "it has {} partitions, must have {}: somebody altered it, and saga keys would be remapped; restore the number or set `lanes`",
-            info.partitions, spec.partitions
+            "it has {} partitions, must have {wanted}: somebody altered it, and saga keys would be remapped; create it anew with {wanted} (Kafka takes no partition away)",
+            info.partitions,
+            wanted = spec.partitions
         )));
     }
     for (name, wanted) in spec
@@ -66,7 +85,8 @@ fn check<L: Log>(log: &mut L, spec: &TopicSpec) -> Result<(), Error> {
             && actual != wanted
         {
             return Err(wrong(format!(
-                "`{name}` is `{actual}`, must be `{wanted}`: kafka-configs --alter --add-config {name}={wanted}"
+                "`{name}` is `{actual}`, must be `{wanted}`: kafka-configs --alter --entity-type topics --entity-name {} --add-config {name}={wanted}",
+                spec.name
             )));
         }
     }

@@ -192,14 +192,17 @@ impl World {
         created.expect("the topic is created");
     }
 
-    /// Changes a setting of a topic.
-    pub fn alter_topic(&self, name: &str, setting: &str, value: &str) {
+    /// Gives a topic these settings; all others become the broker's defaults.
+    pub fn alter_topic(&self, name: &str, settings: &[(&str, &str)]) {
         let admin = self.admin();
-        let change = AlterConfig::new(ResourceSpecifier::Topic(name)).set(setting, value);
+        let change = AlterConfig::new(ResourceSpecifier::Topic(name));
+        let change = settings.iter().fold(change, |change, (setting, value)| {
+            change.set(setting, value)
+        });
         let result = block_on(admin.alter_configs([&change], &AdminOptions::new()));
         assert!(
             result.expect("an answer").iter().all(Result::is_ok),
-            "{name}: {setting}"
+            "{name}: {settings:?}"
         );
     }
 

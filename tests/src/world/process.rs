@@ -52,14 +52,15 @@ pub fn run_to_end(arguments: &[&str], timeout: Duration) -> Ended {
         text
     });
     let begun = Instant::now();
-    let mut status = None;
-    while status.is_none() && begun.elapsed() < timeout {
+    while child.try_wait().expect("its state is known").is_none() && begun.elapsed() < timeout {
         std::thread::sleep(Duration::from_millis(20));
-        status = child.try_wait().expect("its state is known");
     }
+    let late = begun.elapsed() >= timeout;
+    // Harmless if it has ended.
     let _ = child.kill();
+    let status = child.wait().expect("its state is known");
     let stderr = reader.join().expect("no panic");
-    let status = status.unwrap_or_else(|| panic!("still running after {timeout:?}: {stderr}"));
+    assert!(!late, "still running after {timeout:?}: {stderr}");
     Ended {
         code: status.code(),
         stderr,

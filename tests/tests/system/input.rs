@@ -191,7 +191,7 @@ fn bad_events_become_dead_letters_and_nobody_else_notices() {
     let world = World::new();
     world.define("picky.yaml", PICKY);
     let orders = format!("{}-orders", world.app);
-    world.alter_topic(&orders, "max.message.bytes", "2000000");
+    world.alter_topic(&orders, &[("max.message.bytes", "2000000")]);
     let skald = world.start("one");
     let participants = world.participants(|_| Answer::ok(json!({ "ok": true })));
     world.trigger(3);

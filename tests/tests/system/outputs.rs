@@ -14,7 +14,7 @@ const AUTHORIZER: [&str; 2] = [
     "allow.everyone.if.no.acl.found=true",
 ];
 
-/// Sagas of `job` begin with a command to `APP-NAME.commands`.
+/// Begins with a command to `APP-NAME.commands`, and would tell of its incident there, too: that must not make things worse.
 const JOB: &str = "
 saga: NAME
 version: 1
@@ -27,6 +27,8 @@ steps:
     because: work leaves nothing behind
     timeout: 1s
     retry: { max: 60, first: 100ms, cap: 1s }
+finally:
+  parked: { publish: APP-NAME.commands, type: help, with: { id: =job.id } }
 ";
 
 const NAMES: [&str; 3] = ["gone", "locked", "narrow"];
@@ -121,7 +123,7 @@ fn topics_that_take_no_record_park_only_the_sagas_that_need_them() {
     }
     assert_others_go_on(&world);
 
-    world.alter_topic(&topic(&world, "narrow"), "max.message.bytes", "1500");
+    world.alter_topic(&topic(&world, "narrow"), &[("max.message.bytes", "1500")]);
     start_jobs(&world, "narrow", &["J-1", "J-2"]);
     acl::deny_write(&world.kafka, &topic(&world, "locked"));
     start_jobs(&world, "locked", &["J-1", "J-2"]);
@@ -143,7 +145,10 @@ fn topics_that_take_no_record_park_only_the_sagas_that_need_them() {
     assert_others_go_on(&world);
     assert!(skald.is_alive());
 
-    world.alter_topic(&topic(&world, "narrow"), "max.message.bytes", "1048588");
+    world.alter_topic(
+        &topic(&world, "narrow"),
+        &[("max.message.bytes", "1048588")],
+    );
     acl::allow_write(&world.kafka, &topic(&world, "locked"));
     world.create_topic(&topic(&world, "gone"), &[]);
     retry(

@@ -124,7 +124,7 @@ fn an_installation_is_not_changed_by_accident() {
         &[
             "order.yaml",
             "`order@1`",
-            "another meaning",
+            "a version never changes",
             "raise `version`",
         ],
     );
@@ -142,23 +142,33 @@ fn an_installation_is_not_changed_by_accident() {
         &["serve", "--config", &config, "--instance", "one"],
         PATIENCE,
     );
-    assert_error(&ended, 1, &[&world.names().inbox(), "4", "8", "`lanes`"]);
-
-    world.alter_topic(&world.names().journal(), "cleanup.policy", "delete");
-    let ended = serve(&world, &[]);
     assert_error(
         &ended,
         1,
-        &[
-            &world.names().journal(),
-            "`cleanup.policy` is `delete`",
-            "kafka-configs",
-        ],
+        &["has 4 lanes", "configuration says 8", "set `lanes = 4`"],
     );
+
+    let journal = world.names().journal();
     let mended = topics::settings(Kind::Journal);
-    for (name, value) in mended.iter().filter(|(name, _)| name == "cleanup.policy") {
-        world.alter_topic(&world.names().journal(), name, value);
-    }
+    let mut settings: Vec<_> = mended
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
+    let compact = settings
+        .iter()
+        .position(|(name, _)| *name == "cleanup.policy");
+    let compact = compact.expect("the journal is compacted");
+    settings[compact].1 = "delete";
+    world.alter_topic(&journal, &settings);
+    let ended = serve(&world, &[]);
+    let way_out = format!("--entity-name {journal} --add-config cleanup.policy=compact");
+    assert_error(
+        &ended,
+        1,
+        &[&journal, "`cleanup.policy` is `delete`", &way_out],
+    );
+    settings[compact].1 = "compact";
+    world.alter_topic(&journal, &settings);
 
     world.grow_topic(&world.names().inbox(), LANES as usize + 2);
     let ended = serve(&world, &[]);

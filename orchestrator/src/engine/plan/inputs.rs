@@ -143,7 +143,7 @@ impl<'a> Planner<'a> {
             return Ok(());
         };
         let verdicts = self.verdicts_of(record);
-        if let [_, last, ..] = verdicts {
+        if let [_, _, last, ..] = verdicts {
             self.set_aside_for(record, saga, last, "produce");
             return Ok(());
         }
@@ -202,14 +202,12 @@ impl<'a> Planner<'a> {
         effects: &mut Vec<Effect>,
     ) -> Result<Applied, Problem> {
         let definition = self.cx.definitions.by_reference(reference);
-        if let Some(v) = self.verdicts_of(record).first() {
+        let verdicts = self.verdicts_of(record);
+        if let Some(v) = verdicts.first() {
+            // What is said about the incident (`finally.parked`) may be what cannot be written: then it goes unsaid.
+            let speaks = definition.as_deref().filter(|_| verdicts.len() == 1);
             return Ok(transition::park(
-                definition.as_deref(),
-                now,
-                input,
-                v.kind,
-                &v.reason,
-                effects,
+                speaks, now, input, v.kind, &v.reason, effects,
             ));
         }
         if let Some(definition) = definition {
