@@ -204,17 +204,28 @@ impl World {
             result.expect("an answer").iter().all(Result::is_ok),
             "{name}: {settings:?}"
         );
+        let mut log = self.log();
+        await_that(&format!("topic {name} is altered"), PATIENCE, || {
+            let told = log.topic(name).expect("an answer")?.config;
+            let is = |(n, v): &(&str, &str)| told.iter().any(|(tn, tv)| tn == n && tv == v);
+            settings.iter().all(is).then_some(())
+        });
     }
 
     /// Adds partitions to a topic.
-    pub fn grow_topic(&self, name: &str, partitions: usize) {
+    pub fn grow_topic(&self, name: &str, partitions: u32) {
         let admin = self.admin();
-        let more = rdkafka::admin::NewPartitions::new(name, partitions);
+        let more = rdkafka::admin::NewPartitions::new(name, partitions as usize);
         let result = block_on(admin.create_partitions([&more], &AdminOptions::new()));
         assert!(
             result.expect("an answer").iter().all(Result::is_ok),
             "{name}"
         );
+        let mut log = self.log();
+        await_that(&format!("topic {name} has grown"), PATIENCE, || {
+            let topic = log.topic(name).expect("an answer")?;
+            (topic.partitions == partitions).then_some(())
+        });
     }
 
     /// Deletes a topic and waits until it is gone.

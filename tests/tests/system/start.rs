@@ -170,7 +170,7 @@ fn an_installation_is_not_changed_by_accident() {
     settings[compact].1 = "compact";
     world.alter_topic(&journal, &settings);
 
-    world.grow_topic(&world.names().inbox(), LANES as usize + 2);
+    world.grow_topic(&world.names().inbox(), LANES + 2);
     let ended = serve(&world, &[]);
     assert_error(
         &ended,
