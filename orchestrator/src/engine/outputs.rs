@@ -1,6 +1,6 @@
 //! Effects as records, and the check every output passes before it is written.
 //!
-//! Absent on purpose: rights and outages, which show only when a record is written.
+//! Absent on purpose: outages, which are nobody's fault, and rights that no record was refused for yet.
 
 use saga_lib::effect::{Effect, Note};
 use saga_lib::id::SagaId;
@@ -72,8 +72,18 @@ pub fn check(topics: &Topics, record: &Outgoing) -> Check {
             record.size(),
             record.topic
         )),
-        Some(TopicState::Takes(_)) => Check::Good,
+        Some(TopicState::Takes(_)) => match topics.refusal(&record.topic, record.size()) {
+            Some(reason) => Check::Bad(refused(&record.topic, reason)),
+            None => Check::Good,
+        },
     }
+}
+
+/// Why a record that looked good was refused, and what to do.
+fn refused(topic: &str, reason: &str) -> String {
+    format!(
+        "topic `{topic}` does not take the record ({reason}): grant the right to write or mend the topic, then `skald saga retry`"
+    )
 }
 
 /// The fact of one input.

@@ -26,7 +26,7 @@ use crate::lease::Lease;
 use crate::metric::label::StoreOp;
 use crate::observe::Observer;
 use crate::registry::Registry;
-use crate::worker::role::{FORWARD_TOKEN, LanePlan, Role};
+use crate::worker::role::{FORWARD_TOKEN, LanePlan, Output, OutputClass, Role};
 use crate::worker::wall_ms;
 
 /// How long one read of the journal may wait.
@@ -278,6 +278,23 @@ impl<S: Store> Engine<S> {
         }
     }
 
+    /// The log refused an output of this input: if that shows which topic takes no records, every input that needs it is judged by
+    /// the plan. `false`: only this input can be judged.
+    fn learn(&mut self, lane: LaneNo, input: i64, reason: &str) -> bool {
+        let outcome = self.data.get(&lane).and_then(|data| data.outcome.as_ref());
+        let outputs = outcome.map_or(&[][..], |outcome| outcome.plan.outputs.as_slice());
+        let foreign = |class| matches!(class, OutputClass::Command | OutputClass::Event);
+        let named = |output: &&Output| {
+            output.input == input && foreign(output.class) && reason.contains(&output.record.topic)
+        };
+        let Some(output) = outputs.iter().find(named) else {
+            return false;
+        };
+        self.topics
+            .refused(&output.record.topic, output.record.size(), reason);
+        true
+    }
+
     fn try_plan(&mut self, lane: LaneNo) -> Result<Outcome, Problem> {
         let definitions = self.setup.registry.snapshot();
         let data = self.data.entry(lane).or_default();
@@ -455,6 +472,8 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
         }
         let mut planned = Vec::with_capacity(lanes.len());
         for lane in lanes {
+            let last = refused.last().filter(|(l, _, _)| l == lane);
+            let last = last.filter(|(_, input, reason)| !self.learn(*lane, *input, reason));
             let data = self.lane_data(*lane);
             // Before the refusals, and once: a refusal of the dead letter's or the incident's own outputs must add to the verdict.
             if let (Some(reason), Some(entry)) = (set_aside, data.entries.first()) {
@@ -466,7 +485,7 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
                     .entry(entry.record.offset)
                     .or_insert_with(|| vec![verdict]);
             }
-            if let Some((_, input, reason)) = refused.last().filter(|(l, _, _)| l == lane) {
+            if let Some((_, input, reason)) = last {
                 let verdict = Verdict {
                     kind: IncidentKind::OutputRefused,
                     reason: reason.clone(),

@@ -1,8 +1,10 @@
 //! What is known of output topics: whether they exist, and how large a record may be.
 //!
-//! An entry is looked up when a plan first needs it and again after a while, or at once after a record was refused.
+//! An entry is looked up when a plan first needs it and again after a while, or at once after a record was refused. Rights do not show
+//! by looking: what the log refused when it was written is remembered for a moment, so that a batch of sagas that need the same topic
+//! costs one aborted transaction and not one each.
 //!
-//! Absent on purpose: rights. They show when a record is refused.
+//! Absent on purpose: why a topic is as it is.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,6 +15,8 @@ use connectors::log::Log;
 const FRESH: Duration = Duration::from_secs(10);
 /// How long a missing topic counts as missing.
 const MISSING: Duration = Duration::from_secs(1);
+/// How long a refusal counts. An operator who mends the topic should not have to wait for it.
+const REFUSED: Duration = Duration::from_secs(2);
 /// Kafka's default of `max.message.bytes`.
 const BYTES_DEFAULT: usize = 1_048_588;
 
@@ -29,6 +33,15 @@ pub enum TopicState {
 #[derive(Debug, Default)]
 pub struct Topics {
     known: BTreeMap<String, (TopicState, Instant)>,
+    refusals: BTreeMap<String, Refusal>,
+}
+
+/// A record was refused although its topic looked good: so is any that is at least as large.
+#[derive(Debug)]
+struct Refusal {
+    bytes: usize,
+    reason: String,
+    since: Instant,
 }
 
 impl Topics {
@@ -59,8 +72,42 @@ impl Topics {
         Ok(state)
     }
 
-    /// Forgets what was known: a record was refused.
+    /// Why a record of this size would be refused, as far as is known.
+    pub fn refusal(&self, topic: &str, bytes: usize) -> Option<&str> {
+        let refusal = self.refusals.get(topic)?;
+        let counts = bytes >= refusal.bytes && refusal.since.elapsed() < REFUSED;
+        counts.then_some(refusal.reason.as_str())
+    }
+
+    /// A record was refused: nothing that was known counts, and what it was refused for is remembered.
+    pub fn refused(&mut self, topic: &str, bytes: usize, reason: &str) {
+        self.refusals.insert(
+            topic.to_owned(),
+            Refusal {
+                bytes,
+                reason: reason.to_owned(),
+                since: Instant::now(),
+            },
+        );
+    }
+
+    /// Forgets what was looked up: a record was refused.
     pub fn forget_all(&mut self) {
         self.known.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_counts_for_records_as_large_or_larger() {
+        let mut topics = Topics::default();
+        topics.refused("t", 100, "not authorised");
+        assert_eq!(topics.refusal("t", 100), Some("not authorised"));
+        assert_eq!(topics.refusal("t", 101), Some("not authorised"));
+        assert_eq!(topics.refusal("t", 99), None);
+        assert_eq!(topics.refusal("u", 100), None);
     }
 }
