@@ -3,7 +3,8 @@
 //! Absent on purpose: time and fates of whole workers (see `world`).
 
 use saga_lib::lane::{
-    Answer, Effect, Event, Failure, JournalRead, Planned, Round, Sample, Stable, StoreCommit, Trouble, Waiting,
+    Answer, Effect, Event, Failure, JournalRead, Planned, Round, Sample, Stable, StoreCommit,
+    Trouble, Waiting,
 };
 
 use super::log::{Body, Refused, Said};
@@ -33,11 +34,17 @@ impl World {
             Effect::Fence { ids } => self.fence(at, &ids),
             Effect::Sample { lane } => Event::Sampled(self.sample(lane)),
             Effect::Clear { lane, ep } => self.clear(lane, ep),
-            Effect::ReadJournal { lane, from, to } => Event::JournalRead(self.read_journal(at, lane, from, to)),
+            Effect::ReadJournal { lane, from, to } => {
+                Event::JournalRead(self.read_journal(at, lane, from, to))
+            }
             Effect::Apply(chunk) => self.apply(at, chunk),
             Effect::Start { lane, offset } => self.start(at, lane, offset),
             Effect::Round { commits, loads } => Event::Rounded(self.round(at, &commits, &loads)),
-            Effect::Plan { lanes, refused, set_aside } => self.plan(at, &lanes, &refused, set_aside.is_some()),
+            Effect::Plan {
+                lanes,
+                refused,
+                set_aside,
+            } => self.plan(at, &lanes, &refused, set_aside.is_some()),
             Effect::Begin => self.begin(at),
             Effect::Produce { lanes } => {
                 let produced = self.produce(at, &lanes);
@@ -58,7 +65,14 @@ impl World {
         };
         // A call that failed took its time.
         let failed = format_is_error(&event);
-        (event, if failed { cost + self.chance.ms(0, 200) } else { cost })
+        (
+            event,
+            if failed {
+                cost + self.chance.ms(0, 200)
+            } else {
+                cost
+            },
+        )
     }
 
     /// Effects that are not answered.
@@ -96,18 +110,32 @@ impl World {
             self.nodes[at].positions.clear();
             assigned = Some(self.log.assigned(id));
         }
-        let waiting = if self.log_out() { Vec::new() } else { self.deliver(at) };
-        Event::Polled { assigned, waiting, broken: Vec::new() }
+        let waiting = if self.log_out() {
+            Vec::new()
+        } else {
+            self.deliver(at)
+        };
+        Event::Polled {
+            assigned,
+            waiting,
+            broken: Vec::new(),
+        }
     }
 
     fn deliver(&mut self, at: usize) -> Vec<Waiting> {
         let mut waiting = Vec::new();
         let most = 1 + self.chance.below(6);
-        let positions: Vec<_> = self.nodes[at].positions.iter().map(|(l, p)| (*l, *p)).collect();
+        let positions: Vec<_> = self.nodes[at]
+            .positions
+            .iter()
+            .map(|(l, p)| (*l, *p))
+            .collect();
         for (lane, position) in positions {
             let inbox = &self.log.inbox[lane as usize];
             let from = usize::try_from(position).unwrap();
-            let offsets = (from..inbox.len()).filter(|o| inbox[*o].is_some()).take(most);
+            let offsets = (from..inbox.len())
+                .filter(|o| inbox[*o].is_some())
+                .take(most);
             let offsets: Vec<_> = offsets.map(|o| i64::try_from(o).unwrap()).collect();
             let Some(last) = offsets.last() else { continue };
             let (end, records) = (*last + 1, u32::try_from(offsets.len()).unwrap());
@@ -126,7 +154,9 @@ impl World {
         }
         node.positions.iter().any(|(lane, position)| {
             let inbox = &self.log.inbox[*lane as usize];
-            inbox[usize::try_from(*position).unwrap()..].iter().any(Option::is_some)
+            inbox[usize::try_from(*position).unwrap()..]
+                .iter()
+                .any(Option::is_some)
         })
     }
 
@@ -150,7 +180,10 @@ impl World {
         }
         let stable = self.log.stable_offset(lane).ok_or(Trouble::Held)?;
         Ok(match stable {
-            Some((offset, owner)) => Stable { offset: Some(offset), owner: format!("w{owner}") },
+            Some((offset, owner)) => Stable {
+                offset: Some(offset),
+                owner: format!("w{owner}"),
+            },
             None => Stable::default(),
         })
     }
@@ -173,10 +206,20 @@ impl World {
             return Err(later());
         }
         let journal_end = i64::try_from(self.log.journal[lane as usize].len()).unwrap();
-        Ok(Sample { journal_begin: 0, journal_end, inbox_begin: 0 })
+        Ok(Sample {
+            journal_begin: 0,
+            journal_end,
+            inbox_begin: 0,
+        })
     }
 
-    fn read_journal(&mut self, at: usize, lane: u32, from: i64, to: i64) -> Result<JournalRead, Trouble> {
+    fn read_journal(
+        &mut self,
+        at: usize,
+        lane: u32,
+        from: i64,
+        to: i64,
+    ) -> Result<JournalRead, Trouble> {
         if self.log_fails(self.faults.read) {
             return Err(later());
         }
@@ -190,14 +233,20 @@ impl World {
         for (offset, body) in found {
             match body {
                 Body::Image(key, document) => chunk.images.push((key, document)),
-                Body::Header { end, count } => (header, chunk.count) = (Some((offset, end)), Some(count)),
+                Body::Header { end, count } => {
+                    (header, chunk.count) = (Some((offset, end)), Some(count))
+                }
                 _ => {}
             }
         }
         if records > 0 {
             self.nodes[at].kept(lane).chunks.push_back(chunk);
         }
-        Ok(JournalRead { next, records, header })
+        Ok(JournalRead {
+            next,
+            records,
+            header,
+        })
     }
 
     // The store.
@@ -212,20 +261,34 @@ impl World {
     fn clear(&mut self, lane: u32, ep: u64) -> Event {
         let most = 1 + self.chance.below(3);
         let at_ms = self.now;
-        Event::Cleared(match self.store_call(Script::Clear { lane, ep, at_ms, most }) {
-            Some(Answered::Clear(Some(empty))) => Ok(empty),
-            _ => Err(later()),
-        })
+        Event::Cleared(
+            match self.store_call(Script::Clear {
+                lane,
+                ep,
+                at_ms,
+                most,
+            }) {
+                Some(Answered::Clear(Some(empty))) => Ok(empty),
+                _ => Err(later()),
+            },
+        )
     }
 
     fn apply(&mut self, at: usize, commit: StoreCommit) -> Event {
         let owner = self.nodes[at].name();
         let chunk = self.nodes[at].kept(commit.lane).chunks.pop_front();
         let Chunk { images, count } = chunk.expect("a chunk is applied only if one was read");
-        Event::Applied(match self.store_call(Script::Commit { commit, owner, images, count }) {
-            Some(Answered::Commit(answer)) => Ok(answer),
-            _ => Err(later()),
-        })
+        Event::Applied(
+            match self.store_call(Script::Commit {
+                commit,
+                owner,
+                images,
+                count,
+            }) {
+                Some(Answered::Commit(answer)) => Ok(answer),
+                _ => Err(later()),
+            },
+        )
     }
 
     /// One script, with what may become of it.
@@ -242,7 +305,12 @@ impl World {
         (!self.chance.hits(self.faults.store_after)).then_some(answered)
     }
 
-    fn round(&mut self, at: usize, commits: &[StoreCommit], loads: &[(u32, i64, u32)]) -> Result<Round, Trouble> {
+    fn round(
+        &mut self,
+        at: usize,
+        commits: &[StoreCommit],
+        loads: &[(u32, i64, u32)],
+    ) -> Result<Round, Trouble> {
         if self.nodes[at].in_transaction {
             self.broken("called the store with an open transaction".to_owned());
         }
@@ -268,10 +336,19 @@ impl World {
         let owner = self.nodes[at].name();
         let write = self.nodes[at].kept(commit.lane).outstanding.clone();
         let write = write.expect("a store commit belongs to a committed plan");
-        Script::Commit { commit, owner, images: write.images, count: Some(write.count) }
+        Script::Commit {
+            commit,
+            owner,
+            images: write.images,
+            count: Some(write.count),
+        }
     }
 
-    fn load(&mut self, at: usize, (lane, from, records): (u32, i64, u32)) -> saga_lib::lane::Position {
+    fn load(
+        &mut self,
+        at: usize,
+        (lane, from, records): (u32, i64, u32),
+    ) -> saga_lib::lane::Position {
         let stored = self.store.lanes[lane as usize].clone();
         let kept = self.nodes[at].kept(lane);
         if records > 0 {
@@ -287,22 +364,38 @@ impl World {
 
     // Plans.
 
-    fn plan(&mut self, at: usize, lanes: &[u32], refused: &[(u32, i64, String)], set_aside: bool) -> Event {
+    fn plan(
+        &mut self,
+        at: usize,
+        lanes: &[u32],
+        refused: &[(u32, i64, String)],
+        set_aside: bool,
+    ) -> Event {
         if let Some((lane, input, _)) = refused.last() {
-            *self.nodes[at].kept(*lane).verdicts.entry(*input).or_default() += 1;
+            *self.nodes[at]
+                .kept(*lane)
+                .verdicts
+                .entry(*input)
+                .or_default() += 1;
         }
         let planned = lanes.iter().map(|lane| {
             let plan = self.plan_lane(at, *lane, set_aside);
             let end = plan.end;
             self.nodes[at].kept(*lane).plan = Some(plan);
-            Planned { lane: *lane, end: Ok(end) }
+            Planned {
+                lane: *lane,
+                end: Ok(end),
+            }
         });
         Event::Planned(planned.collect())
     }
 
     fn plan_lane(&mut self, at: usize, lane: u32, set_aside: bool) -> Plan {
         let kept = self.nodes[at].kept(lane).clone();
-        let mut plan = Plan { count: kept.count, ..Plan::default() };
+        let mut plan = Plan {
+            count: kept.count,
+            ..Plan::default()
+        };
         let mut documents = kept.documents;
         let mut changed = std::collections::BTreeSet::new();
         for offset in &kept.entries[..kept.taken] {
@@ -318,9 +411,19 @@ impl World {
             } else {
                 documents.entry(input.key).or_default().push(*offset);
             }
-            plan.outputs.push((*offset, if input.removes { Said::Removed } else { Said::Applied }));
+            plan.outputs.push((
+                *offset,
+                if input.removes {
+                    Said::Removed
+                } else {
+                    Said::Applied
+                },
+            ));
         }
-        plan.images = changed.into_iter().map(|key| (key, documents.get(&key).cloned())).collect();
+        plan.images = changed
+            .into_iter()
+            .map(|key| (key, documents.get(&key).cloned()))
+            .collect();
         plan
     }
 
@@ -354,7 +457,10 @@ impl World {
                 *said != Said::SetAside && input.unwrap().poison
             })
         };
-        let mut plans = self.nodes[at].kept.iter().filter_map(|(l, k)| Some((*l, k.plan.as_ref()?)));
+        let mut plans = self.nodes[at]
+            .kept
+            .iter()
+            .filter_map(|(l, k)| Some((*l, k.plan.as_ref()?)));
         self.poison_at == stage && plans.any(|(lane, plan)| of_lane(lane, plan))
     }
 
@@ -370,14 +476,20 @@ impl World {
             let txn = self.log.open(id, epoch, now).map_err(refused)?;
             for (offset, said) in &plan.outputs {
                 self.log.outputs.push((txn, *lane, *offset, *said));
-                let input = self.log.inbox[*lane as usize][usize::try_from(*offset).unwrap()].unwrap();
+                let input =
+                    self.log.inbox[*lane as usize][usize::try_from(*offset).unwrap()].unwrap();
                 let verdicts = kept.verdicts.get(offset).copied().unwrap_or(0);
                 if *said != Said::SetAside && input.refusals > verdicts {
-                    return Err(Failure::Output { lane: *lane, input: *offset, reason: "refused".to_owned() });
+                    return Err(Failure::Output {
+                        lane: *lane,
+                        input: *offset,
+                        reason: "refused".to_owned(),
+                    });
                 }
             }
             for (key, document) in &plan.images {
-                self.log.journal(txn, *lane, Body::Image(*key, document.clone()));
+                self.log
+                    .journal(txn, *lane, Body::Image(*key, document.clone()));
             }
             // Some of it is written, some is not.
             if self.fails(at, self.faults.produce / 2) {
@@ -395,7 +507,9 @@ impl World {
         }
         let node = &self.nodes[at];
         let (id, generation) = ((node.id, node.epoch), node.generation.unwrap_or(0));
-        self.log.send_offsets(id, generation, offsets, self.now).map_err(refused)?;
+        self.log
+            .send_offsets(id, generation, offsets, self.now)
+            .map_err(refused)?;
         if self.fails(at, self.faults.offsets_after) {
             return Err(other("offsets without an answer"));
         }
@@ -412,7 +526,9 @@ impl World {
             return Err(other("commit without an answer, to come"));
         }
         let slow = self.slow_markers();
-        self.log.end(id, epoch, true, self.now, slow).map_err(refused)?;
+        self.log
+            .end(id, epoch, true, self.now, slow)
+            .map_err(refused)?;
         if self.fails(at, self.faults.commit_after) {
             return Err(other("commit without an answer"));
         }
@@ -430,7 +546,11 @@ impl World {
     }
 
     fn slow_markers(&mut self) -> i64 {
-        if self.chance.hits(self.faults.markers) { self.chance.ms(0, 400) } else { 0 }
+        if self.chance.hits(self.faults.markers) {
+            self.chance.ms(0, 400)
+        } else {
+            0
+        }
     }
 
     fn committed(&mut self, at: usize) {
@@ -438,7 +558,9 @@ impl World {
         node.in_transaction = false;
         node.went_through();
         for (lane, kept) in &mut node.kept {
-            let Some(plan) = kept.plan.take() else { continue };
+            let Some(plan) = kept.plan.take() else {
+                continue;
+            };
             for (offset, _) in &plan.outputs {
                 node.struck.remove(&(*lane, *offset));
             }
@@ -477,7 +599,9 @@ impl World {
         if self.log_fails(self.faults.produce) {
             return false;
         }
-        let Ok(txn) = self.log.open(id, epoch, now) else { return false };
+        let Ok(txn) = self.log.open(id, epoch, now) else {
+            return false;
+        };
         self.log.journal(txn, lane, Body::Probe);
         if self.log_fails(self.faults.begin) {
             return false;

@@ -100,7 +100,11 @@ impl Faults {
         let mut rate = |most: usize| {
             let present = chance.below(4) < busy;
             let rate = chance.below(most) + 1;
-            if present { u32::try_from(rate).unwrap() } else { 0 }
+            if present {
+                u32::try_from(rate).unwrap()
+            } else {
+                0
+            }
         };
         Self {
             store_before: rate(1500),

@@ -216,7 +216,14 @@ impl Log {
     }
 
     /// Ends whatever transaction of the id is open: the request names none.
-    pub fn end(&mut self, tid: usize, epoch: u64, commit: bool, now: i64, slow: i64) -> Result<(), Refused> {
+    pub fn end(
+        &mut self,
+        tid: usize,
+        epoch: u64,
+        commit: bool,
+        now: i64,
+        slow: i64,
+    ) -> Result<(), Refused> {
         self.check(tid, epoch)?;
         let txn = self.ids[tid].current.ok_or(Refused::State)?;
         match self.txns[txn].fate {
@@ -235,12 +242,18 @@ impl Log {
         // Which marker comes first is not said.
         let (sooner, later) = (now + slow / 3, now + slow);
         let offsets_first = slow % 2 == 0;
-        (txn.offsets_ms, txn.markers_ms) = if offsets_first { (sooner, later) } else { (later, sooner) };
+        (txn.offsets_ms, txn.markers_ms) = if offsets_first {
+            (sooner, later)
+        } else {
+            (later, sooner)
+        };
     }
 
     /// Writes the markers that are due.
     fn complete(&mut self, at: usize, now: i64) {
-        let Fate::Ending(commit) = self.txns[at].fate else { return };
+        let Fate::Ending(commit) = self.txns[at].fate else {
+            return;
+        };
         if self.txns[at].offsets_ms <= now {
             let tid = self.txns[at].tid;
             for (lane, end) in std::mem::take(&mut self.txns[at].pending) {
@@ -255,15 +268,22 @@ impl Log {
             }
         }
         if self.txns[at].pending.is_empty() && self.txns[at].unmarked.is_empty() {
-            self.txns[at].fate = if commit { Fate::Committed } else { Fate::Aborted };
+            self.txns[at].fate = if commit {
+                Fate::Committed
+            } else {
+                Fate::Aborted
+            };
         }
     }
 
     /// What the log does by itself as time passes.
     pub fn tick(&mut self, now: i64) {
         for tid in 0..self.ids.len() {
-            let Some(txn) = self.ids[tid].current else { continue };
-            if self.txns[txn].fate == Fate::Open && self.txns[txn].began_ms + TRANSACTION_MS <= now {
+            let Some(txn) = self.ids[tid].current else {
+                continue;
+            };
+            if self.txns[txn].fate == Fate::Open && self.txns[txn].began_ms + TRANSACTION_MS <= now
+            {
                 // The epoch is raised as well, so that the slow producer cannot go on in the middle of its transaction.
                 self.ids[tid].epoch += 1;
                 self.decide(txn, false, now, 0);
@@ -287,7 +307,10 @@ impl Log {
     }
 
     fn was_committed(&self, entry: &Entry) -> bool {
-        matches!(self.txns[entry.txn].fate, Fate::Committed | Fate::Ending(true))
+        matches!(
+            self.txns[entry.txn].fate,
+            Fate::Committed | Fate::Ending(true)
+        )
     }
 
     /// Last stable offset of a journal.

@@ -102,9 +102,20 @@ impl Node {
     pub fn alone(&self) -> Option<(u32, i64)> {
         let planned = |(lane, kept): (&u32, &Kept)| {
             let outputs = &kept.plan.as_ref()?.outputs;
-            Some(outputs.iter().map(|(offset, _)| (*lane, *offset)).collect::<Vec<_>>())
+            Some(
+                outputs
+                    .iter()
+                    .map(|(offset, _)| (*lane, *offset))
+                    .collect::<Vec<_>>(),
+            )
         };
-        match self.kept.iter().filter_map(planned).flatten().collect::<Vec<_>>()[..] {
+        match self
+            .kept
+            .iter()
+            .filter_map(planned)
+            .flatten()
+            .collect::<Vec<_>>()[..]
+        {
             [only] => Some(only),
             _ => None,
         }
@@ -112,7 +123,8 @@ impl Node {
 
     /// A record that failed alone, while others could be committed since, has no further bad luck in this model.
     pub fn is_spared(&self) -> bool {
-        self.alone().is_some_and(|record| self.struck.get(&record) == Some(&true))
+        self.alone()
+            .is_some_and(|record| self.struck.get(&record) == Some(&true))
     }
 
     /// Something went through.

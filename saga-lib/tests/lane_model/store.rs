@@ -21,9 +21,22 @@ pub struct Lane {
 /// A script with its arguments.
 #[derive(Debug, Clone)]
 pub enum Script {
-    Claim { lane: u32, owner: String },
-    Commit { commit: StoreCommit, owner: String, images: Images, count: Option<i64> },
-    Clear { lane: u32, ep: u64, at_ms: i64, most: usize },
+    Claim {
+        lane: u32,
+        owner: String,
+    },
+    Commit {
+        commit: StoreCommit,
+        owner: String,
+        images: Images,
+        count: Option<i64>,
+    },
+    Clear {
+        lane: u32,
+        ep: u64,
+        at_ms: i64,
+        most: usize,
+    },
 }
 
 /// What a script answers.
@@ -43,7 +56,10 @@ pub struct Store {
 
 impl Store {
     pub fn new(lanes: usize) -> Self {
-        Self { lanes: vec![Lane::default(); lanes], snapshots: Vec::new() }
+        Self {
+            lanes: vec![Lane::default(); lanes],
+            snapshots: Vec::new(),
+        }
     }
 
     pub fn run(&mut self, script: Script) -> Answered {
@@ -55,13 +71,21 @@ impl Store {
                 position.owners.push(owner);
                 Answered::Position(position.clone())
             }
-            Script::Commit { commit, owner, images, count } => {
+            Script::Commit {
+                commit,
+                owner,
+                images,
+                count,
+            } => {
                 let lane = &mut self.lanes[commit.lane as usize];
                 Answered::Commit(lane.commit(&commit, owner, images, count))
             }
-            Script::Clear { lane, ep, at_ms, most } => {
-                Answered::Clear(self.lanes[lane as usize].clear(ep, at_ms, most))
-            }
+            Script::Clear {
+                lane,
+                ep,
+                at_ms,
+                most,
+            } => Answered::Clear(self.lanes[lane as usize].clear(ep, at_ms, most)),
         }
     }
 
@@ -84,7 +108,13 @@ impl Store {
 }
 
 impl Lane {
-    fn commit(&mut self, commit: &StoreCommit, owner: String, images: Images, count: Option<i64>) -> Answer {
+    fn commit(
+        &mut self,
+        commit: &StoreCommit,
+        owner: String,
+        images: Images,
+        count: Option<i64>,
+    ) -> Answer {
         let (now, target) = (self.position.belief(), commit.target);
         if (now.wm, now.jpos) == (target.wm, target.jpos) {
             return Answer::Done;

@@ -4,7 +4,7 @@
 //!
 //! Absent on purpose: what a single effect does (see `act`), and what must hold (see `verdict`).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use saga_lib::lane::{Effect, Event, Now};
 
@@ -40,6 +40,8 @@ pub struct World {
     pub wrong: Option<String>,
     story: Option<VecDeque<String>>,
     pub steps: usize,
+    /// How often each effect was asked for or told.
+    pub visits: BTreeMap<String, u32>,
 }
 
 impl World {
@@ -64,6 +66,7 @@ impl World {
             wrong: None,
             story: story.then(VecDeque::new),
             steps: 0,
+            visits: BTreeMap::new(),
             chance,
         }
     }
@@ -190,7 +193,11 @@ impl World {
         self.tell(|| format!("w{at} dies"));
         let wake_ms = self.now + self.chance.ms(50, 4000);
         let evict_ms = self.nodes[at].evict_ms.unwrap_or(self.now + SESSION_MS);
-        self.nodes[at] = Node { wake_ms, evict_ms: Some(evict_ms), ..Node::new(at) };
+        self.nodes[at] = Node {
+            wake_ms,
+            evict_ms: Some(evict_ms),
+            ..Node::new(at)
+        };
     }
 
     /// A dead worker starts: producers first, then the group.
@@ -217,7 +224,11 @@ impl World {
             let input = Input {
                 key: u8::try_from(self.chance.below(3)).unwrap(),
                 poison: self.chance.hits(self.kinds[0]),
-                refusals: if self.chance.hits(self.kinds[1]) { 1 + u32::try_from(self.chance.below(2)).unwrap() } else { 0 },
+                refusals: if self.chance.hits(self.kinds[1]) {
+                    1 + u32::try_from(self.chance.below(2)).unwrap()
+                } else {
+                    0
+                },
                 removes: self.chance.hits(self.kinds[2]),
             };
             self.log.inbox[lane].push(Some(input));
@@ -240,7 +251,9 @@ impl World {
     fn step(&mut self) {
         self.steps += 1;
         self.pass_time();
-        let ready: Vec<_> = (0..self.nodes.len()).filter(|at| self.nodes[*at].wake_ms <= self.now).collect();
+        let ready: Vec<_> = (0..self.nodes.len())
+            .filter(|at| self.nodes[*at].wake_ms <= self.now)
+            .collect();
         let at = ready[self.chance.below(ready.len())];
         if !self.nodes[at].alive {
             return self.restart(at);
@@ -262,13 +275,18 @@ impl World {
     }
 
     fn answer(&mut self, at: usize, event: Event) {
-        let now = Now { mono_ms: self.now, wall_ms: self.now };
+        let now = Now {
+            mono_ms: self.now,
+            wall_ms: self.now,
+        };
         let mut effects = self.nodes[at].machine.step(now, event);
         let asked = effects.pop().unwrap();
         for effect in effects {
+            self.visit(&effect);
             self.tell(|| format!("w{at}   told {effect:?}"));
             self.told(at, effect);
         }
+        self.visit(&asked);
         self.nodes[at].wake_ms = self.now;
         if let Effect::Poll { wait_ms } = asked
             && !self.has_news(at)
@@ -276,6 +294,23 @@ impl World {
             self.nodes[at].wake_ms += i64::try_from(wait_ms).unwrap();
         }
         self.nodes[at].turn = Turn::Do(asked);
+    }
+
+    fn visit(&mut self, effect: &Effect) {
+        if self.story.is_none() {
+            return;
+        }
+        let words = format!("{effect:?}");
+        let name = words.split_whitespace().next().unwrap_or_default();
+        let special = match effect {
+            Effect::Plan {
+                set_aside: Some(_), ..
+            } => "set aside",
+            Effect::Recovering { cause, .. } | Effect::Transaction { outcome: cause } => cause,
+            Effect::Apply(chunk) if chunk.expect.wm == chunk.target.wm => "chunk",
+            _ => "",
+        };
+        *self.visits.entry(format!("{name} {special}")).or_default() += 1;
     }
 
     /// Time goes on until somebody can do something.
@@ -312,7 +347,10 @@ impl World {
     /// A poll that waits returns when something comes; one that stands still does not.
     pub fn wake_pollers(&mut self) {
         for node in &mut self.nodes {
-            if matches!(node.turn, Turn::Do(Effect::Poll { .. })) && node.alive && node.evict_ms.is_none() {
+            if matches!(node.turn, Turn::Do(Effect::Poll { .. }))
+                && node.alive
+                && node.evict_ms.is_none()
+            {
                 node.wake_ms = node.wake_ms.min(self.now);
             }
         }
