@@ -58,6 +58,7 @@ pub fn run_to_end(arguments: &[&str], timeout: Duration) -> Ended {
         status = child.try_wait().expect("its state is known");
     }
     let _ = child.kill();
+    let _ = child.wait();
     let stderr = reader.join().expect("no panic");
     let status = status.unwrap_or_else(|| panic!("still running after {timeout:?}: {stderr}"));
     Ended {
