@@ -26,7 +26,7 @@ use crate::lease::Lease;
 use crate::metric::label::StoreOp;
 use crate::observe::Observer;
 use crate::registry::Registry;
-use crate::worker::role::{FORWARD_TOKEN, LanePlan, Output, OutputClass, Role};
+use crate::worker::role::{FORWARD_TOKEN, LanePlan, Role};
 use crate::worker::wall_ms;
 
 /// How long one read of the journal may wait.
@@ -278,21 +278,10 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// The log refused an output of this input: if that shows which topic takes no records, every input that needs it is judged by
-    /// the plan. `false`: only this input can be judged.
+    /// `false`: which topic takes no records is not known, so only the input itself can be judged.
     fn learn(&mut self, lane: LaneNo, input: i64, reason: &str) -> bool {
         let outcome = self.data.get(&lane).and_then(|data| data.outcome.as_ref());
-        let outputs = outcome.map_or(&[][..], |outcome| outcome.plan.outputs.as_slice());
-        let foreign = |class| matches!(class, OutputClass::Command | OutputClass::Event);
-        let named = |output: &&Output| {
-            output.input == input && foreign(output.class) && reason.contains(&output.record.topic)
-        };
-        let Some(output) = outputs.iter().find(named) else {
-            return false;
-        };
-        self.topics
-            .refused(&output.record.topic, output.record.size(), reason);
-        true
+        outcome.is_some_and(|outcome| self.topics.learn(&outcome.plan.outputs, input, reason))
     }
 
     fn try_plan(&mut self, lane: LaneNo) -> Result<Outcome, Problem> {

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use connectors::log::Log;
 
+use crate::worker::role::{Output, OutputClass};
+
 /// How long an entry counts.
 const FRESH: Duration = Duration::from_secs(10);
 /// How long a missing topic counts as missing.
@@ -79,16 +81,25 @@ impl Topics {
         counts.then_some(refusal.reason.as_str())
     }
 
-    /// A record was refused: nothing that was known counts, and what it was refused for is remembered.
-    pub fn refused(&mut self, topic: &str, bytes: usize, reason: &str) {
-        self.refusals.insert(
-            topic.to_owned(),
-            Refusal {
-                bytes,
-                reason: reason.to_owned(),
-                since: Instant::now(),
-            },
-        );
+    /// The log refused an output of this input for this reason. If the reason names the topic of a command or event, every record of
+    /// that topic that is as large is refused from here on, for a moment.
+    pub fn learn(&mut self, outputs: &[Output], input: i64, reason: &str) -> bool {
+        let foreign = |class| matches!(class, OutputClass::Command | OutputClass::Event);
+        let named = |output: &&Output| {
+            output.input == input && foreign(output.class) && reason.contains(&output.record.topic)
+        };
+        // A name may be part of a longer one.
+        let found = outputs.iter().filter(named);
+        let Some(output) = found.max_by_key(|output| output.record.topic.len()) else {
+            return false;
+        };
+        let refusal = Refusal {
+            bytes: output.record.size(),
+            reason: reason.to_owned(),
+            since: Instant::now(),
+        };
+        self.refusals.insert(output.record.topic.clone(), refusal);
+        true
     }
 
     /// Forgets what was looked up: a record was refused.
@@ -99,15 +110,41 @@ impl Topics {
 
 #[cfg(test)]
 mod tests {
+    use schemas::record::{Headers, Outgoing};
+
     use super::*;
+
+    fn output(topic: &str, input: i64, class: OutputClass, bytes: usize) -> Output {
+        let record = Outgoing {
+            topic: topic.into(),
+            partition: None,
+            key: None,
+            value: Some(vec![0; bytes]),
+            headers: Headers::default(),
+        };
+        Output {
+            record,
+            input,
+            class,
+        }
+    }
 
     #[test]
     fn a_refusal_counts_for_records_as_large_or_larger() {
         let mut topics = Topics::default();
-        topics.refused("t", 100, "not authorised");
-        assert_eq!(topics.refusal("t", 100), Some("not authorised"));
-        assert_eq!(topics.refusal("t", 101), Some("not authorised"));
-        assert_eq!(topics.refusal("t", 99), None);
-        assert_eq!(topics.refusal("u", 100), None);
+        let outputs = [
+            output("a", 1, OutputClass::Command, 10),
+            output("a.commands", 1, OutputClass::Command, 100),
+            output("app.history", 1, OutputClass::History, 1),
+            output("b", 2, OutputClass::Event, 10),
+        ];
+        assert!(topics.learn(&outputs, 1, "topic a.commands: not authorised"));
+        let size = outputs[1].record.size();
+        assert!(topics.refusal("a.commands", size).is_some());
+        assert!(topics.refusal("a.commands", size + 1).is_some());
+        assert!(topics.refusal("a.commands", size - 1).is_none());
+        assert!(topics.refusal("a", size).is_none());
+        assert!(!topics.learn(&outputs, 1, "topic app.history: not authorised"));
+        assert!(!topics.learn(&outputs, 1, "topic b: not authorised"));
     }
 }

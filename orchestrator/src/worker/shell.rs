@@ -275,6 +275,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         }
         let deliveries = self.log.flush().map_err(|e| self.failure(&e))?;
         let mut headers = vec![-1; lanes.len()];
+        let mut failed: Option<(&Tag, LogError)> = None;
         for delivery in deliveries {
             let Some(tag) = usize::try_from(delivery.token)
                 .ok()
@@ -283,13 +284,19 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
                 continue;
             };
             match delivery.result {
-                Err(error) => return Err(self.output_failure(tag, &error)),
+                // A record that is to blame takes others of its transaction with it; blame goes to the record.
+                Err(error) if failed.is_none() || error.class() == Class::Record => {
+                    failed = Some((tag, error));
+                }
                 Ok((_, offset)) if tag.class == OutputClass::Header => {
                     let at = lanes.iter().position(|l| *l == tag.lane);
                     headers[at.unwrap_or_default()] = offset;
                 }
-                Ok(_) => {}
+                Ok(_) | Err(_) => {}
             }
+        }
+        if let Some((tag, error)) = failed {
+            return Err(self.output_failure(tag, &error));
         }
         self.flush_plain()?;
         Ok(headers)
