@@ -280,6 +280,9 @@ pub trait Log: Sized + Send + 'static {
     fn commit(&mut self) -> Result<bool, Error>;
 
     /// Aborts the open transaction.
+    ///
+    /// # Errors
+    /// Any doubt, as well if it is aborted but a timeout or transport event was seen: a repeated request could hit the next transaction.
     fn abort(&mut self) -> Result<(), Error>;
 
     /// Replaces the producers: same ids, transactions initialised anew.

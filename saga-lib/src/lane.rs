@@ -16,8 +16,11 @@
 //!
 //! Absent on purpose: I/O, clocks, the payloads of records (the shell keeps them by lane), and timers.
 
+mod advance;
 mod batch;
+mod doubt;
 mod event;
+mod flush;
 mod recovery;
 mod suspicion;
 mod worker;

@@ -140,7 +140,7 @@ impl<S: Store> Engine<S> {
             jpos: commit.expect.jpos,
             wm_to: commit.target.wm,
             jpos_to: commit.target.jpos,
-            at_ms: wall_ms(),
+            at_ms: commit.at_ms,
             installation: self.setup.installation.clone(),
             ..store::Commit::default()
         }
@@ -318,6 +318,10 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
         self.lane_data(lane).keep(records);
     }
 
+    fn rewind(&mut self, lane: LaneNo) {
+        self.lane_data(lane).entries.clear();
+    }
+
     fn forget(&mut self, lane: LaneNo) {
         self.lane_data(lane).forget();
         self.timers.forget(lane);
@@ -353,13 +357,14 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
         let mut planned = Vec::with_capacity(lanes.len());
         for lane in lanes {
             let data = self.lane_data(*lane);
+            // Before the refusals, and once: a refusal of the dead letter's or the incident's own outputs must add to the verdict.
+            if let (Some(reason), Some(entry)) = (set_aside, data.entries.first()) {
+                let verdict = Verdict { kind: IncidentKind::Poison, reason: reason.to_owned() };
+                data.verdicts.entry(entry.record.offset).or_insert_with(|| vec![verdict]);
+            }
             if let Some((_, input, reason)) = refused.last().filter(|(l, _, _)| l == lane) {
                 let verdict = Verdict { kind: IncidentKind::OutputRefused, reason: reason.clone() };
                 data.verdicts.entry(*input).or_default().push(verdict);
-            }
-            if let (Some(reason), Some(entry)) = (set_aside, data.entries.first()) {
-                let verdict = Verdict { kind: IncidentKind::Poison, reason: reason.to_owned() };
-                data.verdicts.insert(entry.record.offset, vec![verdict]);
             }
             let outcome = self.plan_lane(log, *lane);
             let end = outcome.as_ref().map(|o| o.end).map_err(Clone::clone);

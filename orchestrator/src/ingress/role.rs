@@ -187,6 +187,10 @@ impl<L: Log> Role<L> for Ingress {
         self.source(lane).entries.extend(records);
     }
 
+    fn rewind(&mut self, lane: LaneNo) {
+        self.source(lane).entries.clear();
+    }
+
     fn forget(&mut self, lane: LaneNo) {
         self.sources.remove(&lane);
     }

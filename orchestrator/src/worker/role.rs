@@ -81,6 +81,9 @@ pub trait Role<L: Log> {
     /// Keeps what a poll brought.
     fn keep(&mut self, lane: LaneNo, records: Vec<Received>);
 
+    /// What was polled and not committed is delivered again: it must not be kept twice.
+    fn rewind(&mut self, lane: LaneNo);
+
     /// Forgets everything about a lane.
     fn forget(&mut self, lane: LaneNo);
 

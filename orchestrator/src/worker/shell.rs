@@ -28,6 +28,8 @@ pub struct Shell<L: Log, R: Role<L>> {
     flush_wait: Duration,
     /// Lanes of the transaction that is open.
     open: Vec<LaneNo>,
+    /// Forwarded replies handed over and not yet acknowledged.
+    forwards: usize,
     last_error: Option<String>,
 }
 
@@ -41,7 +43,7 @@ struct Tag {
 impl<L: Log, R: Role<L>> Shell<L, R> {
     /// A shell over an open log.
     pub fn new(log: L, role: R, observer: Observer, bounds: Bounds, own_id: String, flush_wait: Duration) -> Self {
-        Self { log, role, observer, bounds, own_id, flush_wait, open: Vec::new(), last_error: None }
+        Self { log, role, observer, bounds, own_id, flush_wait, open: Vec::new(), forwards: 0, last_error: None }
     }
 
     /// Effects that are not answered.
@@ -176,6 +178,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
 
     fn start(&mut self, lane: LaneNo, offset: i64) -> Event {
         let partition = self.role.partition(lane);
+        self.role.rewind(lane);
         Event::Started(self.log.start(&partition, offset).map_err(|e| trouble(&e)))
     }
 
@@ -226,15 +229,16 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             tags.push(tag);
             crash::point(name, "B4.producing");
         }
-        if refused.is_none() {
-            for record in &plan.plain {
-                let sent = self.log.produce_plain(record, super::role::FORWARD_TOKEN);
-                if let Err(error) = sent {
-                    tracing::warn!(lane, %error, "A reply could not be forwarded.");
-                }
-            }
+        if let Some((tag, error)) = refused {
+            return Err(self.output_failure(&tag, &error));
         }
-        refused.map_or(Ok(()), |(tag, error)| Err(self.output_failure(&tag, &error)))
+        for record in &plan.plain {
+            if let Err(error) = self.log.produce_plain(record, super::role::FORWARD_TOKEN) {
+                return Err(self.failure(&error));
+            }
+            self.forwards += 1;
+        }
+        Ok(())
     }
 
     /// A refusal that names its record costs that record; anything else costs the batch.
@@ -247,18 +251,21 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         }
     }
 
-    /// Forwarded replies are acknowledged before B5.
+    /// Forwarded replies are acknowledged before B5, all of them: behind the offsets nobody would forward them again.
     fn flush_plain(&mut self) -> Result<(), Failure> {
-        let forwards: usize = self.open.iter().filter_map(|l| self.role.planned(*l)).map(|p| p.plain.len()).sum();
-        if forwards == 0 {
+        if self.forwards == 0 {
             return Ok(());
         }
         for delivery in self.log.deliveries_plain(self.flush_wait) {
             let forward = delivery.token == super::role::FORWARD_TOKEN;
             self.role.delivered(&delivery);
+            self.forwards -= usize::from(forward && self.forwards > 0);
             if let (true, Err(error)) = (forward, &delivery.result) {
                 return Err(Failure::Other(format!("a reply could not be forwarded: {error}")));
             }
+        }
+        if self.forwards > 0 {
+            return Err(Failure::Other("a forwarded reply was not acknowledged in time".to_owned()));
         }
         Ok(())
     }
@@ -300,6 +307,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             return Event::Replaced(Err(Trouble::Stop(holder)));
         }
         let replaced = self.log.replace_producers().map_err(|e| trouble(&e));
+        self.forwards = 0;
         crash::point(self.role.name(), "B7.replaced");
         Event::Replaced(replaced)
     }

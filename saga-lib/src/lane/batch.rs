@@ -3,17 +3,18 @@
 //! Invariant: a store commit exists only for a transaction whose commit was answered positively, and everything else ends in a
 //! recovery of the batch's lanes.
 //!
-//! Absent on purpose: the idle check (B8) and scheduling, see `worker`.
+//! Absent on purpose: what follows a failure (see `doubt`), the idle check (B8, see `flush`) and scheduling (see `worker`).
 
+use super::suspicion::Suspicion;
 use super::worker::{State, Task, Worker};
 use super::{Belief, Effect, Event, Failure, LaneNo, Planned, Round, StoreCommit, Waiting};
 
 /// A batch on its way.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Batch {
-    stage: Stage,
+    pub(super) stage: Stage,
     /// Lanes with the number of records taken and whether more were polled.
-    taken: Vec<Waiting>,
+    pub(super) taken: Vec<Waiting>,
     /// Lanes of which only a part was taken.
     partial: Vec<LaneNo>,
     commits: Vec<StoreCommit>,
@@ -21,13 +22,13 @@ pub(super) struct Batch {
     ends: Vec<(LaneNo, i64)>,
     /// Offset of each lane's header.
     headers: Vec<i64>,
-    refused: Vec<(LaneNo, i64, String)>,
+    pub(super) refused: Vec<(LaneNo, i64, String)>,
     set_aside: Option<String>,
     resent: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     #[default]
     Probe,
     Round,
@@ -44,45 +45,33 @@ enum Stage {
 
 impl Worker {
     pub(super) fn begin_batch(&mut self, waiting: Vec<Waiting>) -> Option<Effect> {
-        let mut batch = Batch::default();
-        for w in waiting.into_iter().filter(|w| self.ready(w.lane).is_some()) {
-            let bound = self
-                .suspicions
-                .get(&w.lane)
-                .map_or(w.records, |s| s.bound(w.records));
-            if bound < w.records {
-                batch.partial.push(w.lane);
-            }
-            batch.taken.push(Waiting {
-                records: bound,
-                ..w
-            });
-        }
+        let batch = self.bounded(waiting);
         let first = batch.taken.first()?.lane;
-        if self
-            .suspicions
-            .get(&first)
-            .is_some_and(super::suspicion::Suspicion::wants_probe)
-        {
+        let suspicion = self.suspicions.get(&first);
+        if suspicion.is_some_and(Suspicion::wants_probe) {
             self.state = State::Batch(batch);
             return Some(Effect::Probe { lane: first });
         }
         Some(self.load(batch))
     }
 
-    /// B2: outstanding commits and the loads of this batch in one round trip (an ingress has neither).
-    fn load(&mut self, mut batch: Batch) -> Effect {
-        if let [only] = batch.taken.as_slice()
-            && self
-                .suspicions
-                .get(&only.lane)
-                .is_some_and(super::suspicion::Suspicion::convicts)
-        {
-            batch.set_aside = Some(
-                "the record could not be committed, alone and repeatedly, while others could"
-                    .to_owned(),
-            );
+    /// Takes as much of each ready lane as suspicion allows.
+    fn bounded(&self, waiting: Vec<Waiting>) -> Batch {
+        let mut batch = Batch::default();
+        for w in waiting.into_iter().filter(|w| self.ready(w.lane).is_some()) {
+            let suspicion = self.suspicions.get(&w.lane);
+            let records = suspicion.map_or(w.records, |s| s.bound(w.records));
+            if records < w.records {
+                batch.partial.push(w.lane);
+            }
+            batch.taken.push(Waiting { records, ..w });
         }
+        batch
+    }
+
+    /// B2: outstanding commits and the loads of this batch in one round trip (an ingress has neither).
+    pub(super) fn load(&mut self, mut batch: Batch) -> Effect {
+        batch.set_aside = self.verdict(&batch);
         batch.stage = Stage::Round;
         batch.commits = self.outstanding();
         let loads = batch
@@ -96,6 +85,18 @@ impl Worker {
         };
         self.state = State::Batch(batch);
         effect
+    }
+
+    /// B7: why the only record of this batch is set aside, if it is.
+    fn verdict(&self, batch: &Batch) -> Option<String> {
+        let [only] = batch.taken.as_slice() else {
+            return None;
+        };
+        self.suspicions.get(&only.lane).filter(|s| s.convicts())?;
+        Some(
+            "the record could not be committed, alone and repeatedly, while others could"
+                .to_owned(),
+        )
     }
 
     pub(super) fn batch_step(&mut self, batch: Batch, event: Event) -> Effect {
@@ -115,20 +116,13 @@ impl Worker {
                 let lanes = batch.lanes();
                 self.stage(batch, Stage::Produce, Effect::Produce { lanes })
             }
-            (Stage::Produce, Event::Produced(Ok(headers))) => {
-                let offsets = batch.ends.clone();
-                self.stage(
-                    Batch { headers, ..batch },
-                    Stage::Offsets,
-                    Effect::SendOffsets { offsets },
-                )
-            }
+            (Stage::Produce, Event::Produced(Ok(headers))) => self.produced(batch, headers),
             (Stage::Offsets, Event::OffsetsSent(Ok(()))) => {
                 self.stage(batch, Stage::Commit, Effect::CommitTransaction)
             }
-            (Stage::Commit, Event::Committed(Ok(tainted))) => self.committed(batch, tainted),
+            (Stage::Commit, Event::Committed(Ok(tainted))) => self.committed(&batch, tainted),
             (Stage::AbortReplan, Event::Aborted(Ok(()))) => self.plan(batch),
-            (Stage::AbortStop, _) => self.dead_letter_failed(batch),
+            (Stage::AbortStop, _) => self.dead_letter_failed(&batch),
             (
                 _,
                 Event::Begun(Err(failure))
@@ -144,24 +138,10 @@ impl Worker {
         }
     }
 
-    fn stage(&mut self, mut batch: Batch, stage: Stage, effect: Effect) -> Effect {
+    pub(super) fn stage(&mut self, mut batch: Batch, stage: Stage, effect: Effect) -> Effect {
         batch.stage = stage;
         self.state = State::Batch(batch);
         effect
-    }
-
-    /// B7: nobody is blamed while nothing goes through.
-    fn probed(&mut self, batch: Batch, ok: bool) -> Effect {
-        let lane = batch.taken[0].lane;
-        if ok {
-            if let Some(suspicion) = self.suspicions.get_mut(&lane) {
-                suspicion.something_went_through();
-            }
-            return self.load(batch);
-        }
-        self.doubt = true;
-        self.recover(lane, "probe", false);
-        self.replace_then_next()
     }
 
     /// B2 answered: lanes that stand elsewhere recover, the others go on.
@@ -202,29 +182,32 @@ impl Worker {
         self.stage(batch, Stage::Begin, Effect::Begin)
     }
 
+    /// B4 done: a store commit needs the header's offset, so a transaction without it is not committed.
+    fn produced(&mut self, batch: Batch, headers: Vec<i64>) -> Effect {
+        let known = headers.len() == batch.ends.len() && headers.iter().all(|h| *h >= 0);
+        if self.config.store && !known {
+            return self.failed(
+                batch,
+                Failure::Other("a header was not acknowledged".to_owned()),
+            );
+        }
+        let offsets = batch.ends.clone();
+        self.stage(
+            Batch { headers, ..batch },
+            Stage::Offsets,
+            Effect::SendOffsets { offsets },
+        )
+    }
+
     /// B6: only a positive answer creates the store commits.
-    fn committed(&mut self, batch: Batch, tainted: bool) -> Effect {
+    fn committed(&mut self, batch: &Batch, tainted: bool) -> Effect {
         self.told.push(Effect::Transaction {
             outcome: "committed",
         });
         self.doubt |= tainted;
         for (i, (lane, end)) in batch.ends.iter().enumerate() {
             self.suspicions.remove(lane);
-            let header = batch.headers.get(i).copied();
-            let store = self.config.store;
-            if let Some(state) = self.lanes.get_mut(lane) {
-                state.next = *end;
-                let target = Belief {
-                    ep: state.belief.ep,
-                    wm: Some(*end),
-                    jpos: header.map(|offset| offset + 1),
-                };
-                state.outstanding = store.then_some(StoreCommit {
-                    lane: *lane,
-                    expect: state.belief,
-                    target,
-                });
-            }
+            self.advanced(*lane, *end, batch.headers.get(i).copied());
             if batch.partial.contains(lane) {
                 self.agenda.push_front(Task::Rewind(*lane, *end));
             }
@@ -232,10 +215,8 @@ impl Worker {
         for suspicion in self.suspicions.values_mut() {
             suspicion.something_went_through();
         }
-        self.solo &= self
-            .agenda
-            .iter()
-            .any(|task| matches!(task, Task::Batch(_)));
+        let more = self.agenda.iter().any(|t| matches!(t, Task::Batch(_)));
+        self.solo &= more;
         if self.doubt {
             self.replace_then_next()
         } else {
@@ -243,77 +224,44 @@ impl Worker {
         }
     }
 
-    /// B7.
-    fn failed(&mut self, mut batch: Batch, failure: Failure) -> Effect {
-        match failure {
-            Failure::Output {
+    /// The lane stands at `end` in the log, and will in the store.
+    fn advanced(&mut self, lane: LaneNo, end: i64, header: Option<i64>) {
+        let (store, at_ms) = (self.config.store, self.now.wall_ms);
+        let Some(state) = self.lanes.get_mut(&lane) else {
+            return;
+        };
+        state.next = end;
+        state.failures = 0;
+        if !store {
+            return;
+        }
+        let expect = state.belief;
+        let jpos = header.map(|offset| offset + 1);
+        if jpos <= expect.jpos {
+            // What the store knows of the old journal cannot be repaired from the new one, so nothing more is built upon it.
+            return self.stop(
                 lane,
-                input,
-                reason,
-            } if batch.stage == Stage::Produce => {
-                batch.refused.push((lane, input, reason));
-                self.stage(batch, Stage::AbortReplan, Effect::Abort)
-            }
-            Failure::DeadLetter { lane, reason } if batch.stage == Stage::Produce => {
-                batch.refused = vec![(lane, 0, reason)];
-                self.stage(batch, Stage::AbortStop, Effect::Abort)
-            }
-            Failure::Ownership(_) => self.abandon(&batch, "fenced"),
-            Failure::Output { .. } | Failure::DeadLetter { .. } | Failure::Other(_) => {
-                self.suspect(&batch);
-                self.abandon(
-                    &batch,
-                    if batch.stage == Stage::Commit {
-                        "timeout"
-                    } else {
-                        "aborted"
-                    },
-                )
-            }
+                format!(
+                    "the journal went back from {:?} to {jpos:?}: its topic lost data or was re-created",
+                    expect.jpos
+                ),
+            );
         }
-    }
-
-    /// A failure that may be somebody's fault: commit lane by lane, then fewer records, then one.
-    fn suspect(&mut self, batch: &Batch) {
-        if let [only] = batch.taken.as_slice() {
-            self.suspicions
-                .entry(only.lane)
-                .or_default()
-                .failed_alone(only.records);
-        } else {
-            self.solo = true;
-        }
-    }
-
-    fn abandon(&mut self, batch: &Batch, outcome: &'static str) -> Effect {
-        self.told.push(Effect::Transaction { outcome });
-        self.doubt = true;
-        for lane in batch.lanes() {
-            self.recover(lane, "transaction", outcome == "fenced");
-        }
-        self.replace_then_next()
-    }
-
-    fn dead_letter_failed(&mut self, batch: Batch) -> Effect {
-        self.told.push(Effect::Transaction { outcome: "aborted" });
-        self.doubt = true;
-        for (lane, _, reason) in &batch.refused {
-            self.stop(*lane, format!("a dead letter cannot be written: {reason}; create the topic or grant the right, then restart"));
-        }
-        for lane in batch.lanes() {
-            self.recover(lane, "transaction", true);
-        }
-        self.replace_then_next()
-    }
-
-    fn replace_then_next(&mut self) -> Effect {
-        self.agenda.push_front(Task::Replace);
-        self.next()
+        state.outstanding = Some(StoreCommit {
+            lane,
+            expect,
+            target: Belief {
+                ep: expect.ep,
+                wm: Some(end),
+                jpos,
+            },
+            at_ms,
+        });
     }
 }
 
 impl Batch {
-    fn lanes(&self) -> Vec<LaneNo> {
+    pub(super) fn lanes(&self) -> Vec<LaneNo> {
         self.taken.iter().map(|w| w.lane).collect()
     }
 }

@@ -42,7 +42,7 @@ pub struct Stable {
 }
 
 /// Extents sampled for a recovery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sample {
     /// Oldest offset of the journal partition.
     pub journal_begin: i64,
@@ -110,6 +110,9 @@ pub struct StoreCommit {
     pub expect: Belief,
     /// What it says afterwards.
     pub target: Belief,
+    /// The documents include every deletion that was committed before this time, ms since 1970: that of the commit; of a catch-up, when
+    /// its end was sampled; of its other chunks, what the store said before.
+    pub at_ms: i64,
 }
 
 /// One chunk of a catch-up (R5): the oldest that the shell keeps of the lane.
@@ -195,7 +198,7 @@ pub enum Event {
     OffsetsSent(Result<(), Failure>),
     /// Answer to [`Effect::CommitTransaction`]: is the producer tainted?
     Committed(Result<bool, Failure>),
-    /// Answer to [`Effect::Abort`].
+    /// Answer to [`Effect::Abort`]; `Err` as well if it is not certain that no request of the transaction is still on its way.
     Aborted(Result<(), Failure>),
     /// Answer to [`Effect::ReplaceProducers`].
     Replaced(Result<(), Trouble>),
@@ -254,7 +257,7 @@ pub enum Effect {
         /// The lane.
         lane: LaneNo,
     },
-    /// R5: deliver records from here on.
+    /// R5: deliver records from here on; what was polled of the lane before is forgotten.
     Start {
         /// The lane.
         lane: LaneNo,

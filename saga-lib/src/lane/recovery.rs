@@ -57,10 +57,11 @@ pub(super) struct Recovery {
     /// The first chunk read and not yet applied: one is always held back, so that the last one moves the watermark.
     held_chunk: Option<JournalRead>,
     newest: Option<(i64, i64)>,
-    begin: i64,
+    extents: Sample,
+    /// When the extents were sampled, wall clock.
+    sampled_ms: i64,
     /// Next journal offset to read.
     cursor: i64,
-    to: i64,
     /// The store lost documents: drop the lane and read the journal from its beginning.
     rebuild: bool,
     /// Looks taken at something that must not be.
@@ -220,44 +221,41 @@ impl Recovery {
 
     /// R3 with extents: a new lane, a catch-up or a rebuild.
     fn sampled(&mut self, cx: &Context<'_>, sample: Sample) -> Next {
-        let empty = sample.journal_end == sample.journal_begin;
-        self.begin = sample.journal_begin;
-        self.to = sample.journal_end;
-        if empty && self.committed.is_none() && self.position.wm.is_none() {
-            return self.new_lane(cx, sample);
+        self.extents = sample;
+        self.sampled_ms = cx.wall_ms;
+        if sample.journal_end == sample.journal_begin {
+            return self.empty_journal(cx);
         }
-        if empty {
-            return Next::Stop(format!(
-                "the journal is empty although the lane was at {:?} (committed {:?}): the journal topic was lost or re-created",
-                self.position.wm, self.committed
+        if let Some(jpos) = self.position.jpos.filter(|j| *j > sample.journal_end) {
+            return self.second_look(format!(
+                "the store is at {jpos} of the journal, which ends at {}: the journal lost data or was re-created",
+                sample.journal_end
             ));
-        }
-        if self.committed.is_none() {
-            self.warning = Some(
-                "no committed offset; it is taken from the journal's newest header".to_owned(),
-            );
         }
         let old = self
             .position
             .at_ms
             .is_none_or(|at| cx.wall_ms - at > cx.rebuild_after_ms);
         if self.rebuild || self.position.wm.is_none() || self.position.jpos.is_none() || old {
-            return Next::Do(self.go(
-                At::Clear,
-                Effect::Clear {
-                    lane: cx.lane,
-                    ep: self.position.ep,
-                },
-            ));
+            let ep = self.position.ep;
+            return Next::Do(self.go(At::Clear, Effect::Clear { lane: cx.lane, ep }));
         }
         self.begin_reading(cx)
     }
 
-    fn new_lane(&mut self, cx: &Context<'_>, sample: Sample) -> Next {
-        if sample.inbox_begin != 0 || sample.journal_end != 0 {
-            return Next::Stop(format!(
-                "no watermark, no committed offset and no journal, but the inbox begins at {} and the journal at {}: records may be lost",
-                sample.inbox_begin, sample.journal_begin
+    /// No header was ever committed: only a lane that never committed anything may stand so. Journal and inbox that do not begin at 0
+    /// lost something, so "no offset" never means "from the oldest record".
+    fn empty_journal(&mut self, cx: &Context<'_>) -> Next {
+        let (begin, inbox) = (self.extents.journal_begin, self.extents.inbox_begin);
+        if self.committed.is_some() || self.position.wm.is_some() {
+            return self.second_look(format!(
+                "the journal is empty although the lane was at {:?} (committed {:?}): the journal topic was lost or re-created",
+                self.position.wm, self.committed
+            ));
+        }
+        if begin != 0 || inbox != 0 {
+            return self.second_look(format!(
+                "no watermark, no committed offset and no journal, but the inbox begins at {inbox} and the journal at {begin}: records may be lost"
             ));
         }
         self.start(cx, 0)
@@ -267,6 +265,7 @@ impl Recovery {
     fn cleared(&mut self, cx: &Context<'_>) -> Next {
         self.position.wm = None;
         self.position.jpos = None;
+        self.position.at_ms = None;
         self.begin_reading(cx)
     }
 
@@ -274,7 +273,11 @@ impl Recovery {
         self.at = At::Journal;
         self.held_chunk = None;
         self.newest = None;
-        self.cursor = self.position.jpos.unwrap_or(0).max(self.begin);
+        self.cursor = self
+            .position
+            .jpos
+            .unwrap_or(0)
+            .max(self.extents.journal_begin);
         Next::Do(self.read(cx))
     }
 
@@ -282,7 +285,7 @@ impl Recovery {
         Effect::ReadJournal {
             lane: cx.lane,
             from: self.cursor,
-            to: self.to,
+            to: self.extents.journal_end,
         }
     }
 
@@ -303,7 +306,7 @@ impl Recovery {
     }
 
     fn more_or_end(&mut self, cx: &Context<'_>) -> Next {
-        if self.cursor < self.to {
+        if self.cursor < self.extents.journal_end {
             return Next::Do(self.read(cx));
         }
         match self.held_chunk {
@@ -326,17 +329,31 @@ impl Recovery {
                 self.committed
             ));
         }
+        if self.committed.is_none() {
+            self.warn_of_missing_offset(end);
+        }
         Next::Do(self.apply(cx, true, offset + 1))
     }
 
-    /// Nothing behind jpos: fine only if the group offset is what is missing.
+    /// Nothing was committed behind jpos. What stands there may be what a transaction left that was aborted.
     fn nothing_read(&mut self, cx: &Context<'_>) -> Next {
         match (self.committed, self.position.wm) {
-            (None, Some(wm)) => self.start(cx, wm),
+            (None, Some(wm)) => {
+                self.warn_of_missing_offset(wm);
+                self.start(cx, wm)
+            }
+            (_, None) => self.empty_journal(cx),
             (c, wm) => self.second_look(format!(
                 "the journal has nothing between the store's {wm:?} and the committed {c:?}"
             )),
         }
+    }
+
+    /// Group offsets expire after 7 days without members; the next transaction commits one again.
+    fn warn_of_missing_offset(&mut self, end: i64) {
+        self.warning = Some(format!(
+            "no committed offset; {end} is taken from the journal's newest header"
+        ));
     }
 
     fn apply(&mut self, cx: &Context<'_>, last: bool, next: i64) -> Effect {
@@ -346,8 +363,11 @@ impl Recovery {
         } else {
             expect.wm
         };
+        // A chunk that is not the last brings no promise about deletions behind it.
+        let at_ms = self.position.at_ms.filter(|_| !last);
         self.at = At::Apply { last, next };
         Effect::Apply(ApplyChunk {
+            at_ms: at_ms.unwrap_or(self.sampled_ms),
             lane: cx.lane,
             expect,
             target: Belief {

@@ -1,19 +1,19 @@
 //! The worker: schedules polls, batches and recoveries of its lanes.
 //!
-//! Between two polls it runs an agenda: the batch that the poll brought, then at most one recovery step per lane that is due, then a
-//! flush of store commits if the poll brought nothing, then idle checks. So polling goes on while a lane recovers, ready lanes keep
-//! working, and nothing is polled while a transaction is open.
+//! Between two polls it runs an agenda: the batch that the poll brought, then a flush of store commits if the poll brought nothing and
+//! idle checks, then at most one recovery step per lane that is due, those that waited longest first. Recovery steps that would keep
+//! the worker from polling for long are left for the next turn. So polling goes on while a lane recovers, ready lanes keep working,
+//! and nothing is polled while a transaction is open.
 //!
-//! Absent on purpose: what a batch does (see `batch`) and what a recovery does (see `recovery`).
+//! Absent on purpose: what a batch does (see `batch`), what a recovery does (see `recovery`) and how lanes move between the two (see
+//! `advance`).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use super::batch::Batch;
-use super::recovery::{Context, Next, Recovery};
+use super::recovery::Recovery;
 use super::suspicion::Suspicion;
-use super::{
-    Answer, Belief, Effect, Event, LaneNo, LaneState, Round, StoreCommit, Trouble, Waiting,
-};
+use super::{Belief, Effect, Event, LaneNo, LaneState, StoreCommit, Trouble, Waiting};
 
 /// What a worker is told once.
 #[derive(Debug, Clone)]
@@ -44,19 +44,19 @@ pub struct Now {
 /// One lane of the worker.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lane {
-    phase: Phase,
+    pub phase: Phase,
     /// Next offset to apply.
     pub next: i64,
     pub belief: Belief,
     /// Committed by the log, not yet by the store.
     pub outstanding: Option<StoreCommit>,
-    checked_ms: i64,
-    resume_ms: i64,
-    failures: u32,
+    pub checked_ms: i64,
+    pub resume_ms: i64,
+    pub failures: u32,
 }
 
 #[derive(Debug, Clone)]
-enum Phase {
+pub(super) enum Phase {
     Recovering(Box<Recovery>),
     Ready,
     Stopped(String),
@@ -111,7 +111,12 @@ pub struct Worker {
     pub(super) solo: bool,
     pub(super) told: Vec<Effect>,
     pub(super) now: Now,
+    /// When the last poll was asked for, ms.
+    polled_ms: i64,
 }
+
+/// Recovery steps are put off if the last poll is as old as this, ms.
+const POLL_DUE_MS: i64 = 500;
 
 impl Worker {
     /// A worker that owns nothing yet.
@@ -126,6 +131,7 @@ impl Worker {
             solo: false,
             told: Vec::new(),
             now: Now::default(),
+            polled_ms: 0,
         }
     }
 
@@ -161,6 +167,9 @@ impl Worker {
 
     /// The shell found that the store lost documents of a ready lane (an entry without its document): it is rebuilt from the journal.
     pub fn rebuild(&mut self, lane: LaneNo) {
+        if self.ready(lane).is_none() {
+            return;
+        }
         self.recover(lane, "rebuild", true);
         if let Some(state) = self.lanes.get_mut(&lane) {
             state.phase = Phase::Recovering(Box::new(Recovery::rebuilding()));
@@ -199,6 +208,10 @@ impl Worker {
     /// The next task of the agenda, else the next poll.
     pub(super) fn next(&mut self) -> Effect {
         while let Some(task) = self.agenda.pop_front() {
+            let late = self.now.mono_ms - self.polled_ms >= POLL_DUE_MS;
+            if late && matches!(task, Task::Recover(_)) {
+                break;
+            }
             if let Some(effect) = self.begin(task) {
                 return effect;
             }
@@ -226,11 +239,15 @@ impl Worker {
     fn poll(&mut self) -> Effect {
         self.state = State::Polling;
         let now = self.now.mono_ms;
+        self.polled_ms = now;
         let mut wait = self.config.poll_ms;
         for lane in self.lanes.values() {
             let due = match lane.phase {
                 Phase::Recovering(_) => lane.resume_ms - now,
                 Phase::Ready if lane.outstanding.is_some() => 0,
+                Phase::Ready if self.config.store => {
+                    lane.checked_ms + self.config.idle_check_ms - now
+                }
                 Phase::Ready | Phase::Stopped(_) => self.config.poll_ms,
             };
             wait = wait.min(due);
@@ -260,12 +277,11 @@ impl Worker {
         if self.doubt {
             self.agenda.push_back(Task::Replace);
         }
-        let idle = waiting.is_empty();
-        self.schedule_batches(waiting);
-        self.schedule_recoveries();
-        if self.config.store && (idle || self.check_due().next().is_some()) {
+        let idle = !self.schedule_batches(waiting);
+        if self.config.store && (idle || !self.check_due().is_empty()) {
             self.agenda.push_back(Task::Round);
         }
+        self.schedule_recoveries();
         self.next()
     }
 
@@ -281,179 +297,44 @@ impl Worker {
             });
             self.lanes.insert(*lane, Lane::default());
         }
+        self.suspicions.retain(|lane, _| lanes.contains(lane));
     }
 
-    fn schedule_batches(&mut self, waiting: Vec<Waiting>) {
-        let waiting: Vec<_> = waiting
-            .into_iter()
-            .filter(|w| self.ready(w.lane).is_some_and(|next| w.end > next))
-            .collect();
+    /// Is there a batch?
+    fn schedule_batches(&mut self, mut waiting: Vec<Waiting>) -> bool {
+        waiting.retain(|w| self.ready(w.lane).is_some_and(|next| w.end > next));
         if waiting.is_empty() {
-            return;
+            return false;
         }
-        if self.solo
-            || waiting
-                .iter()
-                .any(|w| self.suspicions.contains_key(&w.lane))
-        {
-            self.agenda
-                .extend(waiting.into_iter().map(|w| Task::Batch(vec![w])));
+        let suspect = |w: &Waiting| self.suspicions.contains_key(&w.lane);
+        if self.solo || waiting.iter().any(suspect) {
+            let alone = waiting.into_iter().map(|w| Task::Batch(vec![w]));
+            self.agenda.extend(alone);
         } else {
             self.agenda.push_back(Task::Batch(waiting));
         }
+        true
     }
 
     fn schedule_recoveries(&mut self) {
         let now = self.now.mono_ms;
-        let due = |lane: &Lane| matches!(lane.phase, Phase::Recovering(_)) && lane.resume_ms <= now;
-        let lanes: Vec<_> = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| due(lane))
-            .map(|(no, _)| *no)
+        let mut due: Vec<_> = (self.lanes.iter())
+            .filter(|(_, l)| matches!(l.phase, Phase::Recovering(_)) && l.resume_ms <= now)
+            .map(|(no, l)| (l.resume_ms, *no))
             .collect();
-        self.agenda.extend(lanes.into_iter().map(Task::Recover));
+        due.sort_unstable();
+        let tasks = due.into_iter().map(|(_, lane)| Task::Recover(lane));
+        self.agenda.extend(tasks);
     }
 
-    fn check_due(&self) -> impl Iterator<Item = LaneNo> {
+    /// B8: ready lanes whose position was not read for a while.
+    pub(super) fn check_due(&self) -> Vec<LaneNo> {
         let due = self.now.mono_ms - self.config.idle_check_ms;
-        let lanes: Vec<_> = self
-            .lanes
-            .iter()
+        (self.lanes.iter())
             .filter(|(_, l)| matches!(l.phase, Phase::Ready) && l.checked_ms <= due)
             .map(|(no, _)| *no)
-            .collect();
-        lanes.into_iter()
+            .collect()
     }
-
-    // --- recovery -----------------------------------------------------------------------------------------------------------------
-
-    /// Any doubt about a lane ends here: nothing of it is kept, and it begins again at R1.
-    pub(super) fn recover(&mut self, lane: LaneNo, cause: &'static str, at_once: bool) {
-        let now = self.now.mono_ms;
-        let Some(state) = self.lanes.get_mut(&lane) else {
-            return;
-        };
-        if matches!(state.phase, Phase::Stopped(_)) {
-            return;
-        }
-        state.failures = if at_once {
-            0
-        } else {
-            (state.failures + 1).min(6)
-        };
-        state.resume_ms = if at_once {
-            now
-        } else {
-            now + (25_i64 << state.failures)
-        };
-        state.outstanding = None;
-        match &mut state.phase {
-            Phase::Recovering(recovery) => recovery.restart(),
-            phase => *phase = Phase::default(),
-        }
-        self.told.push(Effect::Forget { lane });
-        self.told.push(Effect::Recovering { lane, cause });
-    }
-
-    pub(super) fn stop(&mut self, lane: LaneNo, reason: String) {
-        let Some(state) = self.lanes.get_mut(&lane) else {
-            return;
-        };
-        state.phase = Phase::Stopped(reason.clone());
-        state.outstanding = None;
-        self.told.push(Effect::Forget { lane });
-        self.told.push(Effect::Stopped { lane, reason });
-    }
-
-    fn context(&self, lane: LaneNo) -> Context<'_> {
-        Context {
-            lane,
-            now_ms: self.now.mono_ms,
-            wall_ms: self.now.wall_ms,
-            own_id: &self.config.own_id,
-            store: self.config.store,
-            installation: &self.config.installation,
-            rebuild_after_ms: self.config.rebuild_after_ms,
-        }
-    }
-
-    fn begin_recovery(&mut self, lane: LaneNo) -> Option<Effect> {
-        let mut recovery = self.take_recovery(lane)?;
-        let effect = recovery.resume(&self.context(lane));
-        self.put_recovery(lane, recovery);
-        self.state = State::Recovering(lane);
-        Some(effect)
-    }
-
-    fn take_recovery(&mut self, lane: LaneNo) -> Option<Box<Recovery>> {
-        match &mut self.lanes.get_mut(&lane)?.phase {
-            Phase::Recovering(recovery) => Some(std::mem::take(recovery)),
-            Phase::Ready | Phase::Stopped(_) => None,
-        }
-    }
-
-    fn put_recovery(&mut self, lane: LaneNo, recovery: Box<Recovery>) {
-        if let Some(state) = self.lanes.get_mut(&lane) {
-            state.phase = Phase::Recovering(recovery);
-        }
-    }
-
-    /// One step of one lane; the next one comes after the next poll, so polling goes on.
-    fn recovery_step(&mut self, lane: LaneNo, event: Event) -> Effect {
-        let Some(mut recovery) = self.take_recovery(lane) else {
-            return self.next();
-        };
-        let next = recovery.step(&self.context(lane), event);
-        if let Some(message) = recovery.warning.take() {
-            self.told.push(Effect::Warn { lane, message });
-        }
-        self.put_recovery(lane, recovery);
-        match next {
-            Next::Do(effect @ Effect::Fence { .. }) => {
-                self.state = State::Recovering(lane);
-                return effect;
-            }
-            // The effect is made again by `resume` after the next poll.
-            Next::Do(_) => self.resume_at(lane, 0),
-            Next::Wait => self.resume_at(lane, 50),
-            Next::Later => self.recover(lane, "trouble", false),
-            Next::Again => self.recover(lane, "again", false),
-            Next::Ready(belief, offset) => self.set_ready(lane, belief, offset),
-            Next::Stop(reason) => self.stop(lane, reason),
-        }
-        self.next()
-    }
-
-    fn resume_at(&mut self, lane: LaneNo, after_ms: i64) {
-        if let Some(state) = self.lanes.get_mut(&lane) {
-            state.resume_ms = self.now.mono_ms + after_ms;
-        }
-    }
-
-    fn set_ready(&mut self, lane: LaneNo, belief: Belief, offset: i64) {
-        let Some(state) = self.lanes.get_mut(&lane) else {
-            return;
-        };
-        *state = Lane {
-            phase: Phase::Ready,
-            next: offset,
-            belief,
-            checked_ms: self.now.mono_ms,
-            failures: state.failures,
-            ..Lane::default()
-        };
-        self.told.push(Effect::Ready { lane });
-    }
-
-    fn rewound(&mut self, lane: LaneNo, event: &Event) -> Effect {
-        if !matches!(event, Event::Started(Ok(()))) {
-            self.recover(lane, "trouble", false);
-        }
-        self.next()
-    }
-
-    // --- producers ----------------------------------------------------------------------------------------------------------------
 
     /// B7: producers stand again, or every lane waits.
     fn replaced(&mut self, result: Result<(), Trouble>) -> Effect {
@@ -478,105 +359,5 @@ impl Worker {
             self.recover(lane, "producer", false);
         }
         self.poll()
-    }
-
-    // --- store commits alone and idle checks (B6, B8) ---------------------------------------------------------------------------------
-
-    fn begin_flush(&mut self) -> Option<Effect> {
-        let commits = self.outstanding();
-        let checks: Vec<_> = self.check_due().collect();
-        if commits.is_empty() && checks.is_empty() {
-            return None;
-        }
-        Some(self.flush(commits, checks, true))
-    }
-
-    fn flush(&mut self, commits: Vec<StoreCommit>, checks: Vec<LaneNo>, again: bool) -> Effect {
-        let loads = checks.iter().map(|lane| (*lane, 0, 0)).collect();
-        let effect = Effect::Round {
-            commits: commits.clone(),
-            loads,
-        };
-        self.state = State::Flushing {
-            commits,
-            checks,
-            again,
-        };
-        effect
-    }
-
-    pub(super) fn outstanding(&self) -> Vec<StoreCommit> {
-        self.lanes
-            .values()
-            .filter_map(|lane| lane.outstanding)
-            .collect()
-    }
-
-    fn flushed(
-        &mut self,
-        commits: Vec<StoreCommit>,
-        checks: Vec<LaneNo>,
-        again: bool,
-        event: Event,
-    ) -> Effect {
-        match event {
-            Event::Rounded(Ok(round)) => {
-                self.settle(&commits, &checks, &round);
-                self.next()
-            }
-            // No answer: the identical call again, once; it does not matter how often a commit is executed.
-            _ if again => self.flush(commits, checks, false),
-            _ => {
-                self.store_lost(&commits, &checks);
-                self.next()
-            }
-        }
-    }
-
-    /// Nobody knows what the store did: the lanes concerned begin again.
-    pub(super) fn store_lost(&mut self, commits: &[StoreCommit], loads: &[LaneNo]) {
-        let lanes: BTreeSet<_> = commits
-            .iter()
-            .map(|c| c.lane)
-            .chain(loads.iter().copied())
-            .collect();
-        for lane in lanes {
-            self.recover(lane, "store", false);
-        }
-    }
-
-    /// Compares what the store says with what is believed. Lanes that differ recover; the others are returned.
-    pub(super) fn settle(
-        &mut self,
-        commits: &[StoreCommit],
-        loads: &[LaneNo],
-        round: &Round,
-    ) -> Vec<LaneNo> {
-        for (commit, answer) in commits.iter().zip(&round.answers) {
-            match (answer, self.lanes.get_mut(&commit.lane)) {
-                (Answer::Done, Some(lane)) => {
-                    lane.belief = commit.target;
-                    lane.outstanding = None;
-                }
-                (Answer::Refused, _) => self.recover(commit.lane, "refused", true),
-                (Answer::Done, None) => {}
-            }
-        }
-        let mut good = Vec::with_capacity(loads.len());
-        for (lane, position) in loads.iter().zip(&round.positions) {
-            if self.ready(*lane).is_none() {
-                continue;
-            }
-            if self.lanes[lane].belief != position.belief() {
-                self.recover(*lane, "mismatch", true);
-                continue;
-            }
-            if let Some(state) = self.lanes.get_mut(lane) {
-                state.checked_ms = self.now.mono_ms;
-                state.failures = 0;
-            }
-            good.push(*lane);
-        }
-        good
     }
 }
