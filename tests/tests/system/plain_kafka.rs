@@ -96,7 +96,7 @@ fn kcat_starts_sagas_and_answers_their_commands() {
                 let instance = instances.get(&format!("order/{key}"));
                 instance.is_some_and(|i| i.status == Status::Completed)
             };
-            keys.iter().all(|key| done(key)).then_some(())
+            keys.iter().all(done).then_some(())
         },
     );
     assert_forwarded(&world);
