@@ -14,11 +14,14 @@ pub mod saga;
 pub mod serve;
 pub mod settings;
 
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 pub use error::Error;
 
-use crate::output::{Console, Format};
+use crate::output::{self, Console, Format};
 
 /// Orchestrates sagas on Kafka: events in, commands out, compensation when a step fails.
 #[derive(Debug, Parser)]
@@ -59,6 +62,27 @@ Exit codes:
   2  the command line or the configuration is wrong
   3  Kafka or Redis cannot be reached
   4  sent, but its effect was not seen in time";
+
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut answers = io::stdin().lock();
+    let interactive = io::stdin().is_terminal() && io::stderr().is_terminal();
+    let mut console = Console {
+        out: &mut io::stdout(),
+        talk: &mut io::stderr(),
+        format: cli.output,
+        color: output::color(),
+        answers: interactive.then_some(&mut answers),
+    };
+    let Err(error) = run(cli, &mut console) else {
+        return ExitCode::SUCCESS;
+    };
+    if let Some(message) = error.message() {
+        console.talk(&message);
+    }
+    ExitCode::from(error.exit_code())
+}
 
 /// Runs a parsed command line.
 ///

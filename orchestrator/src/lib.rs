@@ -8,7 +8,6 @@ pub mod config;
 pub mod crash;
 pub mod demo;
 pub mod engine;
-pub mod entry;
 pub mod http;
 pub mod ingress;
 pub mod janitor;

@@ -12,12 +12,11 @@ use std::time::Duration;
 use connectors::log::Log;
 use connectors::store;
 use saga_lib::effect::Note;
-use saga_lib::instance::Status;
+use saga_lib::instance::{IncidentKind, Status};
 use saga_lib::lane::{LaneNo, LaneState, Worker};
 use schemas::record::Partition;
 
 use crate::http::{Component, LaneHealth};
-use crate::metric::definition::incident_kinds;
 use crate::metric::label::{
     CompensationOutcome, InputKind, RecoveryCause, SagaOutcome, Skip, Stage, StepOutcome,
     StoreError, StoreOp, TopicClass, TransactionOutcome, TransactionPhase, Trigger,
@@ -229,7 +228,7 @@ impl Observer {
                 continue;
             };
             if let Some(kind) = what.strip_prefix('!') {
-                let kind = incident_kinds().find(|k| k.word() == kind);
+                let kind = IncidentKind::ALL.into_iter().find(|k| k.word() == kind);
                 kind.into_iter()
                     .for_each(|k| of.set_incidents_open(lane, k, *value));
             }

@@ -2,7 +2,7 @@
 //!
 //! Absent on purpose: what must hold at any time, which the world says where it happens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use saga_lib::lane::LaneState;
 
@@ -31,8 +31,10 @@ impl World {
             .log
             .stable_offset(lane)
             .is_some_and(|c| c.is_none_or(|(c, _)| Some(c) == end));
+        let marked = self.log.stable_end(lane) == self.log.journal[lane as usize].len();
         state == Some(LaneState::Ready)
             && committed
+            && marked
             && self.store.lanes[lane as usize].position.wm == end
     }
 
@@ -114,22 +116,6 @@ impl World {
             }
         }
         documents
-    }
-
-    /// Seeds are worth running only if they visit something; what this one visited.
-    pub fn visited(&self) -> BTreeSet<&'static str> {
-        let mut visited = BTreeSet::new();
-        let set_aside = |(_, _, _, said): &(usize, u32, i64, Said)| *said == Said::SetAside;
-        if self.log.outputs.iter().any(set_aside) {
-            visited.insert("set aside");
-        }
-        if self.log.txns.iter().any(|t| t.fate == Fate::Aborted) {
-            visited.insert("aborted");
-        }
-        if self.log.inbox.iter().any(|inbox| inbox.len() > 20) {
-            visited.insert("long inbox");
-        }
-        visited
     }
 }
 

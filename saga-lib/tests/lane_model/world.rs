@@ -4,15 +4,15 @@
 //!
 //! Absent on purpose: what a single effect does (see `act`), and what must hold (see `verdict`).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use saga_lib::lane::{Effect, Event, Now};
 
-use super::act::PoisonAt;
 use super::chance::{Chance, Faults};
 use super::log::{Input, Log};
 use super::node::{Node, Turn};
 use super::store::{Script, Store};
+use super::transact::PoisonAt;
 
 /// A member that is silent for longer leaves the group, ms.
 const SESSION_MS: i64 = 2000;
@@ -40,6 +40,8 @@ pub struct World {
     pub wrong: Option<String>,
     story: Option<VecDeque<String>>,
     pub steps: usize,
+    /// How often each effect was asked for or told.
+    pub visits: BTreeMap<String, u32>,
 }
 
 impl World {
@@ -48,7 +50,7 @@ impl World {
         let faults = Faults::draw(&mut chance);
         let lanes = 1 + chance.below(3);
         let poison_at = [PoisonAt::Produce, PoisonAt::Offsets, PoisonAt::Commit][chance.below(3)];
-        let kinds = [1000, 1000, 3000].map(|rate| if chance.below(2) == 0 { rate } else { 0 });
+        let kinds = [400, 1000, 3000].map(|rate| if chance.below(2) == 0 { rate } else { 0 });
         Self {
             faults,
             now: 1_000_000,
@@ -64,19 +66,20 @@ impl World {
             wrong: None,
             story: story.then(VecDeque::new),
             steps: 0,
+            visits: BTreeMap::new(),
             chance,
         }
     }
 
     /// Both phases; what is wrong, if anything is.
     pub fn run(&mut self) -> Option<String> {
-        let steps = 100 + self.chance.below(400);
+        let steps = 100 + self.chance.below(500);
         while self.steps < steps && self.wrong.is_none() {
             self.misfortune();
             self.step();
         }
         self.heal();
-        while self.wrong.is_none() && !(self.steps % 8 == 0 && self.at_rest()) {
+        while self.wrong.is_none() && !(self.steps.is_multiple_of(8) && self.at_rest()) {
             self.step();
             if self.steps > steps + HEALED_STEPS {
                 let states: Vec<_> = self.nodes.iter().map(|n| n.machine.states()).collect();
@@ -127,7 +130,7 @@ impl World {
     /// What happens to whole parts of the world.
     fn misfortune(&mut self) {
         let faults = self.faults;
-        if self.chance.hits(1200) {
+        if self.chance.hits(500) {
             self.arrive();
         }
         if self.chance.hits(300) {
@@ -139,7 +142,12 @@ impl World {
         }
         if self.chance.hits(faults.store_back) && self.store.snapshots() > 0 {
             self.tell(|| "store goes back".to_owned());
-            let to = self.chance.below(self.store.snapshots());
+            let oldest = self.chance.hits(3000);
+            let to = if oldest {
+                0
+            } else {
+                self.chance.below(self.store.snapshots())
+            };
             self.store.go_back(to);
         }
         if self.chance.hits(faults.store_outage) {
@@ -279,9 +287,11 @@ impl World {
         let mut effects = self.nodes[at].machine.step(now, event);
         let asked = effects.pop().unwrap();
         for effect in effects {
+            self.visit(&effect);
             self.tell(|| format!("w{at}   told {effect:?}"));
             self.told(at, effect);
         }
+        self.visit(&asked);
         self.nodes[at].wake_ms = self.now;
         if let Effect::Poll { wait_ms } = asked
             && !self.has_news(at)
@@ -289,6 +299,24 @@ impl World {
             self.nodes[at].wake_ms += i64::try_from(wait_ms).unwrap();
         }
         self.nodes[at].turn = Turn::Do(asked);
+    }
+
+    fn visit(&mut self, effect: &Effect) {
+        if self.story.is_none() {
+            return;
+        }
+        let words = format!("{effect:?}");
+        let name = words.split(|c: char| !c.is_alphanumeric()).next();
+        let name = name.unwrap_or_default();
+        let special = match effect {
+            Effect::Plan {
+                set_aside: Some(_), ..
+            } => "set aside",
+            Effect::Recovering { cause, .. } | Effect::Transaction { outcome: cause } => cause,
+            Effect::Apply(chunk) if chunk.expect.wm == chunk.target.wm => "chunk",
+            _ => "",
+        };
+        *self.visits.entry(format!("{name} {special}")).or_default() += 1;
     }
 
     /// Time goes on until somebody can do something.

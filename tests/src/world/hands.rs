@@ -250,6 +250,22 @@ impl World {
     }
 }
 
+/// A test that failed shows how far its first order came, seen anew, and what was seen while it waited.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        if let Ok(reader) = self.reader.lock() {
+            let state = reader.as_ref().map(Reader::state).unwrap_or_default();
+            eprintln!("seen while waiting:\n{state}");
+        }
+        if let Some(first) = self.triggered().first() {
+            eprintln!("seen now: {}", self.trace(first));
+        }
+    }
+}
+
 /// Asks less often than [`eventually`] does: each look reads topics.
 pub fn await_that<T>(what: &str, timeout: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
     eventually(what, timeout, || {

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use connectors::kafka::KafkaLog;
-use connectors::log::Log;
+use connectors::log::{Error, Log};
 use schemas::record::{Partition, Received};
 
 /// A reader that remembers.
 pub(super) struct Reader {
     log: KafkaLog,
     partitions: BTreeMap<Partition, Known>,
+    trouble: Option<Error>,
 }
 
 #[derive(Default)]
@@ -27,6 +28,7 @@ impl Reader {
         Self {
             log,
             partitions: BTreeMap::new(),
+            trouble: None,
         }
     }
 
@@ -38,11 +40,31 @@ impl Reader {
         (0..partitions).flat_map(read).collect()
     }
 
+    /// What it knows, for a test that failed: positions, numbers of records and its last trouble.
+    pub(super) fn state(&self) -> String {
+        let partitions = self.partitions.iter();
+        let lines = partitions.map(|(p, known)| {
+            format!(
+                "{}/{} at {}: {} records",
+                p.topic,
+                p.number,
+                known.next,
+                known.records.len()
+            )
+        });
+        let lines: Vec<String> = lines.collect();
+        format!("{}\nlast trouble: {:?}", lines.join("\n"), self.trouble)
+    }
+
     fn partition(&mut self, partition: &Partition) -> Vec<Received> {
         let known = self.partitions.entry(partition.clone()).or_default();
         // A broker that restarts, or a topic that was created anew a moment ago, answers at the next look.
-        let Ok(extent) = self.log.extent(partition) else {
-            return known.records.clone();
+        let extent = match self.log.extent(partition) {
+            Ok(extent) => extent,
+            Err(error) => {
+                self.trouble = Some(error);
+                return known.records.clone();
+            }
         };
         if extent.stable_end < known.next {
             *known = Known::default();
@@ -52,7 +74,13 @@ impl Reader {
             let chunk = self
                 .log
                 .read(partition, from, extent.stable_end, 10_000, WAIT);
-            let Ok(chunk) = chunk else { break };
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    self.trouble = Some(error);
+                    break;
+                }
+            };
             known.records.extend(chunk.records);
             if chunk.next <= known.next {
                 break;
