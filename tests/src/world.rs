@@ -208,7 +208,7 @@ impl World {
 
     /// Publishes orders with these keys (again).
     pub fn publish(&self, keys: &[String]) {
-        let mut log = self.log();
+        let mut log = self.patient_log();
         for (token, key) in keys.iter().enumerate() {
             let value = json!({ "type": "OrderPlaced", "id": key, "items": ["book"], "total": 12 });
             log.produce_plain(&self.order(key, &value), token as u64)

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use connectors::kafka::KafkaLog;
-use connectors::log::{Log, TopicSpec};
+use connectors::log::{Log, Options, Timeouts, TopicSpec};
 use connectors::participant::{Answer, Command, Participant, Running};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
@@ -51,7 +51,7 @@ impl World {
 
     /// Writes records and waits until all are acknowledged.
     pub fn send(&self, records: &[Outgoing]) {
-        let mut log = self.log();
+        let mut log = self.patient_log();
         for (token, record) in records.iter().enumerate() {
             log.produce_plain(record, token as u64)
                 .expect("record handed over");
@@ -59,6 +59,21 @@ impl World {
         let deliveries = log.deliveries_plain(Duration::from_secs(20));
         let good = deliveries.iter().filter(|d| d.result.is_ok()).count();
         assert_eq!(good, records.len(), "acknowledged: {deliveries:?}");
+    }
+
+    /// A log whose records have all the time they need: what a test writes is not what is tested.
+    pub(super) fn patient_log(&self) -> KafkaLog {
+        let transaction = Duration::from_secs(25);
+        let timeouts = Timeouts {
+            transaction,
+            ..timeouts()
+        };
+        let options = Options {
+            client_id: "test".into(),
+            timeouts,
+            ..Options::default()
+        };
+        KafkaLog::open(&self.cluster(), &options).expect("the broker answers")
     }
 
     /// A record for a topic of this world, without partition.
@@ -261,7 +276,9 @@ impl Drop for World {
             eprintln!("seen while waiting:\n{state}");
         }
         if let Some(first) = self.triggered().first() {
-            eprintln!("seen now: {}", self.trace(first));
+            // On a thread of its own: a second panic here would end all tests.
+            let traced = std::thread::scope(|scope| scope.spawn(|| self.trace(first)).join());
+            eprintln!("seen now: {}", traced.unwrap_or_default());
         }
     }
 }

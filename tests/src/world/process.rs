@@ -3,8 +3,10 @@
 //! Absent on purpose: waiting for readiness by sleeping; tests wait for what they need.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::harness::eventually;
@@ -28,6 +30,8 @@ pub fn binary() -> PathBuf {
 pub struct Ended {
     /// Exit code.
     pub code: Option<i32>,
+    /// Data.
+    pub stdout: String,
     /// What it told.
     pub stderr: String,
 }
@@ -41,16 +45,12 @@ pub fn run_to_end(arguments: &[&str], timeout: Duration) -> Ended {
         .args(arguments)
         .env("NO_COLOR", "1")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    let mut pipe = child.stderr.take().expect("stderr is piped");
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        let _ = std::io::Read::read_to_string(&mut pipe, &mut text);
-        text
-    });
+    let stdout = read_all(child.stdout.take());
+    let stderr = read_all(child.stderr.take());
     let begun = Instant::now();
     while child.try_wait().expect("its state is known").is_none() && begun.elapsed() < timeout {
         std::thread::sleep(Duration::from_millis(20));
@@ -59,12 +59,23 @@ pub fn run_to_end(arguments: &[&str], timeout: Duration) -> Ended {
     // Harmless if it has ended.
     let _ = child.kill();
     let status = child.wait().expect("its state is known");
-    let stderr = reader.join().expect("no panic");
+    let stderr = stderr.join().expect("no panic");
     assert!(!late, "still running after {timeout:?}: {stderr}");
     Ended {
         code: status.code(),
+        stdout: stdout.join().expect("no panic"),
         stderr,
     }
+}
+
+/// Pipes are read while the process runs: a full one would stop it.
+fn read_all(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    let mut pipe = pipe.expect("a pipe");
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = pipe.read_to_string(&mut text);
+        text
+    })
 }
 
 impl Skald {

@@ -94,10 +94,16 @@ fn a_definition_with_errors_deploys_nothing() {
         "saga: wrong\nversion: one\nstart: { topic: t, as: order, kye: order.id }\nsteps:\n  - comand: stock.reserve\n",
     );
     let ended = serve(&world, &[]);
-    let places = ["wrong.yaml:2:", "wrong.yaml:3:", "wrong.yaml:5:"];
     assert_error(&ended, 1, &["definitions are not deployed"]);
-    assert_error(&ended, 1, &places);
-    assert_error(&ended, 1, &["did you mean `key`", "did you mean `command`"]);
+    for part in [
+        "wrong.yaml:2:",
+        "wrong.yaml:3:",
+        "wrong.yaml:5:",
+        "did you mean `key`",
+        "did you mean `command`",
+    ] {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
     assert_eq!(deployed(&world), Vec::<String>::new());
 }
 
