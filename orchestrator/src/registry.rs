@@ -136,14 +136,9 @@ impl Registry {
             return Ok(());
         }
         let mut next = Definitions::clone(&inner.snapshot);
-        while inner.cursor < extent.stable_end {
-            let chunk = log.read(
-                &partition,
-                inner.cursor,
-                extent.stable_end,
-                500,
-                Duration::from_millis(500),
-            )?;
+        let mut cursor = inner.cursor;
+        while cursor < extent.stable_end {
+            let chunk = log.read(&partition, cursor, extent.stable_end, 500, Duration::from_millis(500))?;
             for record in &chunk.records {
                 match bundle::decode(record) {
                     Ok(entry) => next.apply(entry),
@@ -152,12 +147,14 @@ impl Registry {
                     }
                 }
             }
-            if chunk.next <= inner.cursor {
+            if chunk.next <= cursor {
                 break;
             }
-            inner.cursor = chunk.next;
+            cursor = chunk.next;
         }
         next.generation += 1;
+        // Both or none: what was read and then lost to an error would never be read again.
+        inner.cursor = cursor;
         inner.snapshot = Arc::new(next);
         Ok(())
     }
