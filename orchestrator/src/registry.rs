@@ -138,7 +138,13 @@ impl Registry {
         let mut next = Definitions::clone(&inner.snapshot);
         let mut cursor = inner.cursor;
         while cursor < extent.stable_end {
-            let chunk = log.read(&partition, cursor, extent.stable_end, 500, Duration::from_millis(500))?;
+            let chunk = log.read(
+                &partition,
+                cursor,
+                extent.stable_end,
+                500,
+                Duration::from_millis(500),
+            )?;
             for record in &chunk.records {
                 match bundle::decode(record) {
                     Ok(entry) => next.apply(entry),
