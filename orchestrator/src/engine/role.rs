@@ -102,6 +102,202 @@ impl<S: Store> Engine<S> {
     fn journal_partition(&self, lane: LaneNo) -> Partition {
         Partition::new(self.setup.names.journal(), lane)
     }
+
+    /// R3.
+    fn sample<L: Log>(&self, log: &mut L, lane: LaneNo) -> Result<Sample, Trouble> {
+        let inbox = Partition::new(self.setup.names.inbox(), lane);
+        let journal = log.extent(&self.journal_partition(lane)).map_err(|e| Trouble::Later(e.to_string()))?;
+        let inbox = log.extent(&inbox).map_err(|e| Trouble::Later(e.to_string()))?;
+        Ok(Sample { journal_begin: journal.begin, journal_end: journal.end, inbox_begin: inbox.begin })
+    }
+
+    /// R4: `Held` when nothing comes although the end is not reached: an open transaction stands before it.
+    fn read_journal<L: Log>(&mut self, log: &mut L, lane: LaneNo, from: i64, to: i64) -> Event {
+        let partition = self.journal_partition(lane);
+        let read = log.read(&partition, from, to, journal::CHUNK_RECORDS, JOURNAL_WAIT);
+        let read = match read {
+            Ok(chunk) if chunk.next <= from && from < to => Err(Trouble::Held),
+            Ok(chunk) => journal::keep(&mut self.lane_data(lane).chunks, chunk).map_err(Trouble::Stop),
+            Err(error) => Err(crate::worker::trouble(&error)),
+        };
+        Event::JournalRead(read)
+    }
+
+    /// R5.
+    fn apply(&mut self, chunk: StoreCommit) -> Event {
+        let Some(images) = self.lane_data(chunk.lane).chunks.pop_front() else {
+            return Event::Applied(Err(Trouble::Later("the chunk is gone".to_owned())));
+        };
+        let commit = store::Commit { documents: images.documents, counters: images.counters, ..self.commit(chunk) };
+        let applied = self.setup.store.round(&[commit], &[]);
+        Event::Applied(applied.map_err(|e| self.store_trouble(&e)).map(|(answers, _)| answer(answers.first())))
+    }
+
+    fn commit(&self, commit: StoreCommit) -> store::Commit {
+        store::Commit {
+            lane: commit.lane,
+            owner: self.setup.own_id.clone(),
+            ep: commit.expect.ep,
+            wm: commit.expect.wm,
+            jpos: commit.expect.jpos,
+            wm_to: commit.target.wm,
+            jpos_to: commit.target.jpos,
+            at_ms: commit.at_ms,
+            installation: self.setup.installation.clone(),
+            ..store::Commit::default()
+        }
+    }
+
+    /// B2 (and the flush of B6, and the check of B8): one round trip.
+    fn round(&mut self, commits: &[StoreCommit], loads: &[(LaneNo, i64, u32)]) -> Event {
+        let begun = Instant::now();
+        let writes = commits.iter().map(|c| self.write(*c)).collect::<Vec<_>>();
+        let mut questions = Vec::with_capacity(loads.len());
+        for (lane, from, records) in loads {
+            let ids = if *records == 0 { Vec::new() } else { self.lane_data(*lane).take(*from, *records) };
+            questions.push(Load { lane: *lane, ids });
+        }
+        let result = self.setup.store.round(&writes, &questions);
+        self.setup.observer.store_round_trip(StoreOp::Load, begun.elapsed());
+        match result {
+            Err(error) => Event::Rounded(Err(self.store_trouble(&error))),
+            Ok((answers, loaded)) => Event::Rounded(Ok(self.rounded(commits, &answers, questions, loaded))),
+        }
+    }
+
+    fn write(&mut self, commit: StoreCommit) -> store::Commit {
+        let write = self.lane_data(commit.lane).outstanding.clone().unwrap_or_default();
+        store::Commit { documents: write.documents, counters: write.counters, ..self.commit(commit) }
+    }
+
+    fn rounded(
+        &mut self,
+        commits: &[StoreCommit],
+        answers: &[store::Answer],
+        questions: Vec<Load>,
+        loaded: Vec<store::Loaded>,
+    ) -> Round {
+        if !commits.is_empty() {
+            crash::point("engine", "B6.stored");
+        }
+        for (commit, given) in commits.iter().zip(answers) {
+            if answer(Some(given)) == Answer::Refused {
+                self.setup.observer.fence_conflict();
+            }
+            let write = self.lane_data(commit.lane).outstanding.take().unwrap_or_default();
+            for (saga, arm) in write.timers {
+                self.timers.came_by(commit.lane, &saga, arm);
+            }
+        }
+        let positions = loaded.iter().map(|l| l.position.clone()).collect();
+        for (question, loaded) in questions.into_iter().zip(loaded) {
+            if !question.ids.is_empty() || self.lane_data(question.lane).taken > 0 {
+                self.lane_data(question.lane).loaded(question.ids, loaded);
+            }
+        }
+        Round { answers: answers.iter().map(|a| answer(Some(a))).collect(), positions }
+    }
+
+    /// B3: plans a lane, looking up what the plan asks for.
+    fn plan_lane<L: Log>(&mut self, log: &mut L, lane: LaneNo) -> Result<Outcome, String> {
+        loop {
+            let problem = match self.try_plan(lane) {
+                Ok(outcome) => return Ok(outcome),
+                Err(problem) => problem,
+            };
+            match problem {
+                Problem::Stop(reason) => return Err(reason),
+                Problem::Judge(offset, verdict) => {
+                    tracing::warn!(lane, offset, reason = verdict.reason, "Input cannot be applied; its saga is parked.");
+                    self.lane_data(lane).verdicts.entry(offset).or_default().push(verdict);
+                }
+                Problem::NeedDefinition(reference) => self.seek_definition(log, reference),
+                Problem::NeedTopic(topic) => {
+                    if let Err(error) = self.topics.look_up(log, &topic) {
+                        tracing::warn!(topic, %error, "Topic could not be looked up; waiting for the broker.");
+                        self.setup.observer.stepped();
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                }
+            }
+        }
+    }
+
+    fn try_plan(&mut self, lane: LaneNo) -> Result<Outcome, Problem> {
+        let definitions = self.setup.registry.snapshot();
+        let data = self.data.entry(lane).or_default();
+        let cx = Context {
+            names: &self.setup.names,
+            lanes: self.setup.lanes,
+            lane,
+            keys: &self.setup.keys,
+            require_signature: self.setup.require_signature,
+            definitions: &definitions,
+            topics: &self.topics,
+            unknown: &self.unknown,
+            group: &self.setup.group,
+            owner: &self.setup.own_id,
+        };
+        plan::plan(&cx, &data.entries[..data.taken], &data.loaded, &data.counters, &data.verdicts)
+    }
+
+    /// An unknown hash: the definitions topic is read to its end; what is not there parks.
+    fn seek_definition<L: Log>(&mut self, log: &mut L, reference: String) {
+        match self.setup.registry.refresh(log) {
+            Ok(()) => {
+                if self.setup.registry.snapshot().by_reference(&reference).is_none() {
+                    self.unknown.insert(reference);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "Definitions could not be read; waiting for the broker.");
+                self.setup.observer.stepped();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+
+    /// Writes due timers of ready lanes.
+    fn tick<L: Log>(&mut self, log: &mut L, machine: &mut Worker) {
+        let lanes: Vec<LaneNo> = self.data.keys().copied().filter(|lane| machine.ready(*lane).is_some()).collect();
+        for lane in lanes {
+            if self.timers.room(lane) == 0 || self.lane_data(lane).outstanding.is_some() {
+                continue;
+            }
+            let now = self.lane_data(lane).clock.now_ms(wall_ms());
+            let ask = self.timers.ask(lane);
+            match self.setup.store.due(lane, now, ask) {
+                Ok(due) => self.fire(log, machine, lane, &due),
+                Err(error) => {
+                    self.store_trouble(&error);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn fire<L: Log>(&mut self, log: &mut L, machine: &mut Worker, lane: LaneNo, due: &[store::Due]) {
+        let fired = self.timers.fire(&self.setup.names, self.setup.lanes, lane, due);
+        for (mut record, token) in fired.records {
+            signature::sign(&self.setup.keys, self.setup.names.app(), lane, &mut record);
+            if let Err(error) = log.produce_plain(&record, token) {
+                tracing::debug!(%error, "Timer could not be written; it is written again.");
+                self.timers.delivered(token, false);
+            }
+            crash::point("engine", "B8.timers");
+        }
+        if let Some(id) = fired.lost {
+            tracing::error!(lane, saga_id = id, "The store lost a document; the lane is rebuilt from the journal.");
+            machine.rebuild(lane);
+        }
+    }
+}
+
+fn answer(given: Option<&store::Answer>) -> Answer {
+    match given {
+        Some(store::Answer::Done) => Answer::Done,
+        Some(store::Answer::Refused(_)) | None => Answer::Refused,
+    }
 }
 
 impl<L: Log, S: Store> Role<L> for Engine<S> {

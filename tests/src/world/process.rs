@@ -126,15 +126,12 @@ impl Skald {
             return;
         };
         let pid = watchdog.pid().to_string();
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .expect("kill runs");
-        eventually(
-            "the process ends after SIGTERM",
-            Duration::from_secs(15),
-            || (!watchdog.is_alive()).then_some(()),
-        );
+        Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        let begun = Instant::now();
+        while watchdog.is_alive() {
+            assert!(begun.elapsed() < Duration::from_secs(15), "the process does not end after SIGTERM:\n{}", self.output());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits until it has ended by itself.
