@@ -124,7 +124,11 @@ impl Registry {
     pub fn refresh<L: Log>(&self, log: &mut L) -> Result<(), LogError> {
         let (partition, mut cursor, snapshot) = {
             let inner = self.lock();
-            (inner.partition.clone(), inner.cursor, Arc::clone(&inner.snapshot))
+            (
+                inner.partition.clone(),
+                inner.cursor,
+                Arc::clone(&inner.snapshot),
+            )
         };
         let extent = log.extent(&partition)?;
         cursor = cursor.max(extent.begin);

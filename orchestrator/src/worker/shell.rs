@@ -120,7 +120,12 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         self.observer.stepped();
         let took = begun.elapsed();
         if took > SLOW {
-            tracing::warn!(role = self.role.name(), what, seconds = took.as_secs(), "Step took long; a server does not answer in time.");
+            tracing::warn!(
+                role = self.role.name(),
+                what,
+                seconds = took.as_secs(),
+                "Step took long; a server does not answer in time."
+            );
         }
     }
 

@@ -126,10 +126,17 @@ impl Skald {
             return;
         };
         let pid = watchdog.pid().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("kill runs");
         let begun = Instant::now();
         while watchdog.is_alive() {
-            assert!(begun.elapsed() < Duration::from_secs(15), "the process does not end after SIGTERM:\n{}", self.output());
+            assert!(
+                begun.elapsed() < Duration::from_secs(15),
+                "the process does not end after SIGTERM:\n{}",
+                self.output()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
