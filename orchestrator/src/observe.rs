@@ -66,6 +66,11 @@ impl Observer {
         self.component.turned();
     }
 
+    /// A step of the loop ended: it does not hang, however long the whole turn takes while servers are away.
+    pub fn stepped(&self) {
+        self.component.turned();
+    }
+
     /// A stage of a batch took this long.
     pub fn stage(&self, stage: Stage, took: Duration) {
         self.metrics

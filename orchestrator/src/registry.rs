@@ -5,7 +5,7 @@
 //! Absent on purpose: compiling (see `skald deploy`) and deciding what is active.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use connectors::log::{Error as LogError, Log};
@@ -114,32 +114,32 @@ impl Registry {
 
     /// The newest state read.
     pub fn snapshot(&self) -> Arc<Definitions> {
-        Arc::clone(
-            &self
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .snapshot,
-        )
+        Arc::clone(&self.lock().snapshot)
     }
 
-    /// Reads to the end of what is committed.
+    /// Reads to the end of what is committed. Other loops go on with the snapshot they have meanwhile: the log may be slow to answer.
     ///
     /// # Errors
     /// The log's; what was read before stays.
     pub fn refresh<L: Log>(&self, log: &mut L) -> Result<(), LogError> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let partition = inner.partition.clone();
+        let (partition, mut cursor, snapshot) = {
+            let inner = self.lock();
+            (
+                inner.partition.clone(),
+                inner.cursor,
+                Arc::clone(&inner.snapshot),
+            )
+        };
         let extent = log.extent(&partition)?;
-        inner.cursor = inner.cursor.max(extent.begin);
-        if inner.cursor >= extent.stable_end {
+        cursor = cursor.max(extent.begin);
+        if cursor >= extent.stable_end {
             return Ok(());
         }
-        let mut next = Definitions::clone(&inner.snapshot);
-        while inner.cursor < extent.stable_end {
+        let mut next = Definitions::clone(&snapshot);
+        while cursor < extent.stable_end {
             let chunk = log.read(
                 &partition,
-                inner.cursor,
+                cursor,
                 extent.stable_end,
                 500,
                 Duration::from_millis(500),
@@ -152,13 +152,26 @@ impl Registry {
                     }
                 }
             }
-            if chunk.next <= inner.cursor {
+            if chunk.next <= cursor {
                 break;
             }
-            inner.cursor = chunk.next;
+            cursor = chunk.next;
         }
         next.generation += 1;
-        inner.snapshot = Arc::new(next);
+        self.keep(cursor, next);
         Ok(())
+    }
+
+    /// Cursor and state together or neither: what was read and then dropped would never be read again. Whoever read further wins.
+    fn keep(&self, cursor: i64, definitions: Definitions) {
+        let mut inner = self.lock();
+        if cursor > inner.cursor {
+            inner.cursor = cursor;
+            inner.snapshot = Arc::new(definitions);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

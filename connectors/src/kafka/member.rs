@@ -1,6 +1,6 @@
 //! Group membership: assignments, records of owned partitions, and group offsets.
 //!
-//! An assigned partition is paused at its end and silent until [`Member::start`] gives an offset (or, with automatic start, begins at
+//! An assigned partition is paused and silent until [`Member::start`] gives an offset (or, with automatic start, begins at
 //! its committed one). Records of a partition that was not started, or from below its position, are dropped.
 //!
 //! Absent on purpose: transactional offsets ([`super::transaction`]); they only borrow the generation from here.

@@ -10,11 +10,14 @@ use schemas::record::Received;
 
 use super::role::{OutputClass, Role};
 use crate::crash;
-use crate::metric::label::{Stage, TransactionPhase};
+use crate::metric::label::{Label, Stage, TransactionPhase};
 use crate::observe::Observer;
 
 /// Longest wait for a stable committed offset within one recovery step.
 const OFFSET_WAIT: Duration = Duration::from_millis(100);
+
+/// A step that takes longer is told.
+const SLOW: Duration = Duration::from_secs(3);
 
 /// One worker's hands.
 pub struct Shell<L: Log, R: Role<L>> {
@@ -108,7 +111,22 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     /// Before a poll.
     pub(super) fn between(&mut self, machine: &mut saga_lib::lane::Worker) {
         self.observer.turned();
+        let begun = Instant::now();
         self.role.between(&mut self.log, machine);
+        self.stepped("between two polls", begun);
+    }
+
+    fn stepped(&self, what: &str, begun: Instant) {
+        self.observer.stepped();
+        let took = begun.elapsed();
+        if took > SLOW {
+            tracing::warn!(
+                role = self.role.name(),
+                what,
+                seconds = took.as_secs(),
+                "Step took long; a server does not answer in time."
+            );
+        }
     }
 
     /// Executes the effect that is answered.
@@ -146,6 +164,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             other => (Stage::Load, self.role.execute(&mut self.log, other)),
         };
         self.observer.stage(stage, begun.elapsed());
+        self.stepped(stage.word(), begun);
         crash_after(name, &event);
         event
     }

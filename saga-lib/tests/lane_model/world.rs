@@ -18,8 +18,6 @@ use super::transact::PoisonAt;
 const SESSION_MS: i64 = 2000;
 /// Steps after which a healed world must be at rest.
 const HEALED_STEPS: usize = 20_000;
-/// Length of a story.
-const STORY_LINES: usize = 150;
 
 #[derive(Debug)]
 pub struct World {
@@ -38,14 +36,16 @@ pub struct World {
     log_out_until: i64,
     /// What is wrong, first thing first.
     pub wrong: Option<String>,
-    story: Option<VecDeque<String>>,
+    story: VecDeque<String>,
+    story_lines: usize,
     pub steps: usize,
     /// How often each effect was asked for or told.
     pub visits: BTreeMap<String, u32>,
 }
 
 impl World {
-    pub fn new(seed: u64, story: bool) -> Self {
+    /// A world whose story keeps so many lines (0: none, which is faster).
+    pub fn new(seed: u64, story_lines: usize) -> Self {
         let mut chance = Chance::new(seed);
         let faults = Faults::draw(&mut chance);
         let lanes = 1 + chance.below(3);
@@ -64,7 +64,8 @@ impl World {
             store_out_until: 0,
             log_out_until: 0,
             wrong: None,
-            story: story.then(VecDeque::new),
+            story: VecDeque::new(),
+            story_lines,
             steps: 0,
             visits: BTreeMap::new(),
             chance,
@@ -94,7 +95,7 @@ impl World {
 
     /// The last events, numbered.
     pub fn story(&self) -> String {
-        let lines: Vec<_> = self.story.iter().flatten().map(String::as_str).collect();
+        let lines: Vec<_> = self.story.iter().map(String::as_str).collect();
         lines.join("\n")
     }
 
@@ -104,12 +105,13 @@ impl World {
     }
 
     fn tell(&mut self, line: impl FnOnce() -> String) {
+        if self.story_lines == 0 {
+            return;
+        }
         let (step, now) = (self.steps, self.now);
-        if let Some(story) = &mut self.story {
-            story.push_back(format!("{step:5} {now} {}", line()));
-            if story.len() > STORY_LINES {
-                story.pop_front();
-            }
+        self.story.push_back(format!("{step:5} {now} {}", line()));
+        if self.story.len() > self.story_lines {
+            self.story.pop_front();
         }
     }
 
@@ -159,6 +161,7 @@ impl World {
         }
         if self.chance.hits(faults.compact) {
             let lane = u32::try_from(self.chance.below(self.log.inbox.len())).unwrap();
+            self.tell(|| format!("journal {lane} is compacted"));
             self.log.compact(lane, self.now);
         }
         if self.chance.hits(faults.leap) {
@@ -302,7 +305,7 @@ impl World {
     }
 
     fn visit(&mut self, effect: &Effect) {
-        if self.story.is_none() {
+        if self.story_lines == 0 {
             return;
         }
         let words = format!("{effect:?}");

@@ -101,10 +101,11 @@ fn signal(name: &str, pid: u32) {
 }
 
 /// The server's standard input is empty and its output leaves ours, so only the shell holds the pipes. The directory goes last.
+/// The signals that the shell ignores are the server's own business.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 directory=$1; shift
-"$@" </dev/null >>"$directory/log" 2>&1 &
+(trap - INT TERM HUP; exec "$@") </dev/null >>"$directory/log" 2>&1 &
 server=$!
 echo "$server"
 exec >&-

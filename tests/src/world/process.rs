@@ -141,11 +141,15 @@ impl Skald {
             .args(["-TERM", &pid])
             .status()
             .expect("kill runs");
-        eventually(
-            "the process ends after SIGTERM",
-            Duration::from_secs(15),
-            || (!watchdog.is_alive()).then_some(()),
-        );
+        let begun = Instant::now();
+        while watchdog.is_alive() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(15),
+                "the process does not end after SIGTERM:\n{}",
+                self.output()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits until it has ended by itself.

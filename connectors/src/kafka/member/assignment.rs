@@ -94,7 +94,7 @@ fn edge(
     })
 }
 
-/// Assigns every partition at its position; those that deliver nothing wait paused at their end.
+/// Assigns every partition at its position; those that deliver nothing wait paused.
 pub fn assign(consumer: &BaseConsumer<Assignments>, positions: &Positions) -> KafkaResult<()> {
     let mut list = TopicPartitionList::new();
     for (partition, offset) in positions.started() {
@@ -104,7 +104,7 @@ pub fn assign(consumer: &BaseConsumer<Assignments>, positions: &Positions) -> Ka
     let mut silent = TopicPartitionList::new();
     for partition in positions.silent() {
         let number = record::signed(partition.number);
-        list.add_partition_offset(&partition.topic, number, Offset::End)?;
+        list.add_partition_offset(&partition.topic, number, SILENT)?;
         silent.add_partition(&partition.topic, number);
     }
     consumer.assign(&list)?;
@@ -121,6 +121,10 @@ pub fn assign(consumer: &BaseConsumer<Assignments>, positions: &Positions) -> Ka
     }
     Ok(())
 }
+
+/// Where a silent partition waits for its start. Never a logical offset: the client library looks that up, looks again half a second
+/// after the answer came too late, and then takes the partition there although it was started elsewhere since.
+const SILENT: Offset = Offset::Offset(0);
 
 fn owned(list: &TopicPartitionList) -> Positions {
     let mut positions = Positions::default();

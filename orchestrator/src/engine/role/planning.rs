@@ -72,6 +72,7 @@ impl<S: Store> Engine<S> {
                 Problem::NeedTopic(topic) => {
                     if let Err(error) = self.topics.look_up(log, &topic) {
                         tracing::warn!(topic, %error, "Topic could not be looked up; waiting for the broker.");
+                        self.setup.observer.stepped();
                         std::thread::sleep(Duration::from_millis(100));
                     }
                 }
@@ -125,6 +126,7 @@ impl<S: Store> Engine<S> {
             }
             Err(error) => {
                 tracing::warn!(%error, "Definitions could not be read; waiting for the broker.");
+                self.setup.observer.stepped();
                 std::thread::sleep(Duration::from_millis(100));
             }
         }
