@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use connectors::log::{Error as LogError, Log, Options, Timeouts};
+use connectors::log::{Class, Error as LogError, Log, Options, Timeouts};
 use saga_lib::ir::Definition;
 use schemas::bundle::{self, Active, Bundle, Installation};
 use schemas::record::Outgoing;
@@ -66,6 +66,13 @@ pub enum Error {
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
+}
+
+impl Error {
+    /// Did another deployer come later? What it wrote must be read first.
+    pub fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Log(error) if error.class() == Class::Ownership)
+    }
 }
 
 /// A log under the deployer's transactional id, and the state it found.
