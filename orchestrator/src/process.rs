@@ -62,6 +62,17 @@ pub enum Error {
     Metric(#[from] crate::metric::Error),
 }
 
+impl Error {
+    /// Did another process deploy at the same time? What it wrote must be read first.
+    pub fn is_overtaken(&self) -> bool {
+        let log = match self {
+            Self::Log(error) | Self::Deploy(crate::client::Error::Log(error)) => error,
+            _ => return false,
+        };
+        log.class() == connectors::log::Class::Ownership
+    }
+}
+
 /// A running process.
 pub struct Process {
     stop: Stop,

@@ -76,6 +76,8 @@ impl Settings {
         config.set("session.timeout.ms", ms(timeouts.session));
         config.set("heartbeat.interval.ms", ms(timeouts.session / 4));
         config.set("max.poll.interval.ms", ms(timeouts.poll_interval));
+        // A topic may be created after its readers joined; the usual five minutes would look like a hang.
+        config.set("topic.metadata.refresh.interval.ms", "5000");
         // Bounds synchronous offset commits. It must leave room for a fetch that waits at the broker.
         config.set(
             "socket.timeout.ms",

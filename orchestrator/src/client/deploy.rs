@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use connectors::log::{Log, Options, TopicSpec};
+use connectors::log::{Class, Log, Options, TopicSpec};
 use schemas::bundle::{self, Active, Bundle};
 use schemas::record::{Outgoing, Partition};
 use schemas::topics::{self, Kind, Topics};
@@ -149,6 +149,9 @@ pub(crate) fn write<L: Log>(log: &mut L, records: &[Outgoing]) -> Result<(), Err
         return Err(error);
     }
     log.commit().map(|_tainted| ()).map_err(|error| {
+        if error.class() == Class::Ownership {
+            return error.into();
+        }
         Error::Unseen(format!(
             "the deploy may or may not have been committed ({error}): deploy again to be sure"
         ))

@@ -3,13 +3,13 @@
 //! Absent on purpose: reading configuration.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use connectors::log::{Bounds, Group, Log, Options, Timeouts};
 use connectors::store::Store;
 use saga_lib::ir::{Compensation, Definition, Kind as NodeKind};
 use saga_lib::lane;
-use schemas::bundle::Bundle;
+use schemas::bundle::{Bundle, Installation};
 use schemas::signature::Keys;
 use schemas::topics::Topics;
 
@@ -31,6 +31,9 @@ const REBUILD_AFTER_MS: i64 = 12 * 3600 * 1000;
 const INGRESS_TRANSACTION_MAX: Duration = Duration::from_secs(3);
 /// Dead letters in a row after which a source stops.
 const DEAD_LETTERS_IN_A_ROW_MAX: u32 = 1000;
+
+/// How long a start gives way to other processes that deploy.
+const OVERTAKEN_MAX: Duration = Duration::from_secs(20);
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -106,14 +109,7 @@ pub fn start<L: Log, S: Store>(
         },
     )?;
     topics::ensure(&mut admin, &names, plan.lanes)?;
-    let mut deployer = L::open(cluster, &deploy::options(&names))?;
-    let installation = installation::installation(&mut deployer, &names, plan.lanes)?;
-    if plan.create_missing {
-        let wanted = used_topics(plan.definitions.iter().map(|bundle| &bundle.ir));
-        topics::create_missing(&mut admin, &wanted, plan.lanes)?;
-    }
-    deploy::deploy(&mut deployer, &names, &plan.definitions, false, wall_ms())?;
-    drop(deployer);
+    let installation = deploy_in_turn(plan, cluster, &names, &mut admin)?;
     let registry = Registry::new(&names);
     registry.refresh(&mut admin)?;
     let stop = Stop::default();
@@ -151,6 +147,42 @@ pub fn start<L: Log, S: Store>(
         stop,
     };
     common.run(&mut admin, http)
+}
+
+/// Processes that start at the same time deploy in turn: one that was overtaken begins again.
+fn deploy_in_turn<L: Log>(
+    plan: &Plan,
+    cluster: &L::Cluster,
+    names: &Topics,
+    admin: &mut L,
+) -> Result<Installation, Error> {
+    if plan.create_missing {
+        let wanted = used_topics(plan.definitions.iter().map(|bundle| &bundle.ir));
+        topics::create_missing(admin, &wanted, plan.lanes)?;
+    }
+    let begun = Instant::now();
+    loop {
+        match deploy_once::<L>(plan, cluster, names) {
+            Err(error) if error.is_overtaken() && begun.elapsed() < OVERTAKEN_MAX => {
+                tracing::info!(%error, "Another process deploys; beginning again.");
+                // Each waits another time, so that two do not overtake each other for ever.
+                let pause = u64::from(std::process::id() % 10 + 1) * 20;
+                std::thread::sleep(Duration::from_millis(pause));
+            }
+            other => return other,
+        }
+    }
+}
+
+fn deploy_once<L: Log>(
+    plan: &Plan,
+    cluster: &L::Cluster,
+    names: &Topics,
+) -> Result<Installation, Error> {
+    let mut deployer = L::open(cluster, &deploy::options(names))?;
+    let installation = installation::installation(&mut deployer, names, plan.lanes)?;
+    deploy::deploy(&mut deployer, names, &plan.definitions, false, wall_ms())?;
+    Ok(installation)
 }
 
 /// Topics that definitions read, command and publish to.

@@ -272,6 +272,12 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     fn start(&mut self, lane: LaneNo, offset: i64) -> Event {
         let partition = self.role.partition(lane);
         self.role.rewind(lane);
+        tracing::debug!(
+            role = self.role.name(),
+            lane,
+            offset,
+            "Lane delivers from here."
+        );
         Event::Started(self.log.start(&partition, offset).map_err(|e| trouble(&e)))
     }
 

@@ -10,7 +10,7 @@ use connectors::log::Log;
 use saga_lib::instance::{Instance, Status};
 use schemas::journal::{self, JournalRecord};
 use schemas::record::Partition;
-use schemas::state;
+use schemas::{history, state};
 
 use super::{LANES, World};
 
@@ -84,6 +84,49 @@ impl Follower {
 }
 
 impl World {
+    /// What became of a saga's inputs, in the order of the history, and how far its lane had come.
+    pub fn timeline(&self, saga: &str) -> String {
+        let (mut text, mut lane) = (String::new(), 0);
+        for record in self.read(&self.names().history()) {
+            let fact = history::decode(&record).expect("a fact");
+            if fact.saga.as_str() == saga {
+                lane = record.partition.number;
+                let (before, after) = (fact.revision_before, fact.revision_after);
+                let commands: Vec<_> = fact
+                    .commands
+                    .iter()
+                    .map(|command| format!("{command:?}"))
+                    .collect();
+                text.push_str(&format!(
+                    "{} history {}: inbox {}, {before:?} -> {after:?} {commands:?}\n",
+                    record.timestamp_ms, record.offset, fact.offset
+                ));
+            }
+        }
+        for record in self
+            .read(&self.names().journal())
+            .iter()
+            .filter(|r| r.partition.number == lane)
+        {
+            match journal::decode(record).expect("journal record") {
+                JournalRecord::Header(header) => {
+                    text.push_str(&format!(
+                        "{} journal {}: lane {lane} to {}\n",
+                        record.timestamp_ms, record.offset, header.end
+                    ));
+                }
+                JournalRecord::Image { id, .. } if id.as_str() == saga => {
+                    text.push_str(&format!(
+                        "{} journal {}: image\n",
+                        record.timestamp_ms, record.offset
+                    ));
+                }
+                _ => {}
+            }
+        }
+        text
+    }
+
     /// Where an order is found: topics, partitions and offsets of its records, commands and facts.
     pub fn trace(&self, key: &str) -> String {
         let names = self.names();

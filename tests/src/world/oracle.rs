@@ -47,6 +47,8 @@ pub struct Facts {
 pub struct Verdict {
     /// Sentences.
     pub problems: Vec<String>,
+    /// A saga whose story is told with them.
+    saga: Option<String>,
 }
 
 impl World {
@@ -162,8 +164,11 @@ impl World {
         }
         assert!(
             verdict.problems.is_empty(),
-            "promises broken:\n{}\n{}",
+            "promises broken:\n{}\n{}\n{}",
             verdict.problems.join("\n"),
+            verdict
+                .saga
+                .map_or_else(String::new, |saga| self.timeline(&saga)),
             self.outputs()
         );
         facts
@@ -289,6 +294,7 @@ impl Verdict {
         for fact in &facts.history {
             let known = revisions.get(fact.saga.as_str()).copied();
             if fact.revision_before != known {
+                self.saga.get_or_insert_with(|| fact.saga.to_string());
                 self.wrong(format!(
                     "{}: fact at {}/{} begins at revision {:?}, known is {known:?}",
                     fact.saga, fact.lane, fact.offset, fact.revision_before

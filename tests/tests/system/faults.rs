@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use connectors::participant::Running;
-use tests::harness::eventually;
 use tests::world::{LANES, Skald, World, mixed};
 
 /// Two busy cores need patience; nothing here waits that long where all is well.
@@ -39,14 +38,21 @@ pub fn ready(skald: &Skald) {
 
 /// Waits until two processes share the lanes.
 pub fn shared(one: &Skald, two: &Skald) {
-    eventually("both processes have lanes of their own", PATIENCE, || {
-        let (one, two) = (one.ready_lanes(), two.ready_lanes());
-        (!one.is_empty()
-            && !two.is_empty()
-            && one.is_disjoint(&two)
-            && one.len() + two.len() == LANES as usize)
-            .then_some(())
-    });
+    let begun = Instant::now();
+    loop {
+        let (of_one, of_two) = (one.ready_lanes(), two.ready_lanes());
+        let both = !of_one.is_empty() && !of_two.is_empty() && of_one.is_disjoint(&of_two);
+        if both && of_one.len() + of_two.len() == LANES as usize {
+            return;
+        }
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{of_one:?} and {of_two:?} are not shared:\n{}\n---\n{}",
+            one.output(),
+            two.output()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// What stands at the end of every test: all sagas ended, every promise held, and the process still stops as it is asked to.

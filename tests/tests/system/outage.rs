@@ -77,11 +77,16 @@ fn a_frozen_store_holds_up_but_loses_nothing() {
     all_is_well(&world, skald, participants);
 }
 
+/// Kafka 4.3 loses the end markers of transactions that its coordinator aborts for their age while the only broker starts again and is
+/// not registered yet: their records then become part of the producer's next transaction. So it looks for old ones late here (the
+/// default is 10 s), when the broker is up; what a dead or doubtful owner left open is ended by ourselves anyway.
+const NO_HASTE: &str = "transaction.abort.timed.out.transaction.cleanup.interval.ms=60000";
+
 /// One broker for all of it: starting one is dear.
 #[test]
 fn a_broker_that_dies_or_freezes_loses_nothing() {
     let _took = Took::new("a_broker_that_dies_or_freezes_loses_nothing");
-    let broker = Broker::start();
+    let broker = Broker::start_with(&[NO_HASTE]);
     let (world, participants, skald) = begin(broker.address(), harness::redis().url());
     world.under_load(PACE, || {
         for _ in 0..2 {
