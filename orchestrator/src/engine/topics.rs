@@ -86,11 +86,9 @@ impl Topics {
     pub fn learn(&mut self, outputs: &[Output], input: i64, reason: &str) -> bool {
         let foreign = |class| matches!(class, OutputClass::Command | OutputClass::Event);
         let named = |output: &&Output| {
-            output.input == input && foreign(output.class) && reason.contains(&output.record.topic)
+            output.input == input && foreign(output.class) && names(reason, &output.record.topic)
         };
-        // A name may be part of a longer one.
-        let found = outputs.iter().filter(named);
-        let Some(output) = found.max_by_key(|output| output.record.topic.len()) else {
+        let Some(output) = outputs.iter().find(named) else {
             return false;
         };
         let refusal = Refusal {
@@ -106,6 +104,13 @@ impl Topics {
     pub fn forget_all(&mut self) {
         self.known.clear();
     }
+}
+
+/// Does the text name this topic? A topic's name may be part of a longer word, which does not count.
+fn names(text: &str, topic: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let mut words = text.split(|c: char| !legal(c));
+    words.any(|word| word == topic || word.trim_end_matches('.') == topic)
 }
 
 #[cfg(test)]
