@@ -94,21 +94,3 @@ fn schedules_visit_every_effect_and_every_cause() {
         .collect();
     assert!(missing.is_empty(), "never: {missing:?}, but {visits:?}");
 }
-
-/// The share of schedules that fail, for those who break a rule on purpose.
-#[test]
-#[ignore = "prints figures, judges nothing"]
-fn share_of_failing_schedules() {
-    let seeds = number("SKALD_SIM_SEEDS", SEEDS);
-    let (mut wrong, mut steps) = (Vec::new(), 0);
-    for seed in 0..seeds {
-        let mut world = World::new(seed, 0);
-        wrong.extend(world.run());
-        steps += world.steps;
-    }
-    println!(
-        "{} of {seeds} fail after {steps} steps; the first: {:?}",
-        wrong.len(),
-        wrong.first()
-    );
-}
