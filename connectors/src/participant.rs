@@ -1,4 +1,4 @@
-//! The participant SDK: a service that answers commands, one handler per command type, on any [`Log`].
+//! The participant SDK: a service that answers commands, one handler per command type, on any [`Log`](crate::log::Log).
 //!
 //! ```no_run
 //! use connectors::memory::log::{MemoryCluster, MemoryLog};

@@ -5,16 +5,23 @@
 //! Absent on purpose: what the verbs do (see [`crate::client`]); here arguments become calls and results become text.
 
 pub mod check;
+pub mod connect;
 pub mod demo;
+pub mod deploy;
+pub mod dlq;
 pub mod error;
+pub mod saga;
 pub mod serve;
 pub mod settings;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 pub use error::Error;
 
-use crate::output::{Console, Format};
+use crate::output::{self, Console, Format};
 
 /// Orchestrates sagas on Kafka: events in, commands out, compensation when a step fails.
 #[derive(Debug, Parser)]
@@ -37,6 +44,14 @@ pub enum Command {
     Serve(serve::Args),
     /// Compile definitions and show every mistake.
     Check(check::Args),
+    /// Compile definitions and publish them.
+    Deploy(deploy::Args),
+    /// Look at instances and act on them.
+    #[command(subcommand)]
+    Saga(saga::Verb),
+    /// Look at dead letters and send them back.
+    #[command(subcommand)]
+    Dlq(dlq::Verb),
 }
 
 /// What exit codes mean; shown by `--help`.
@@ -48,6 +63,27 @@ Exit codes:
   3  Kafka or Redis cannot be reached
   4  sent, but its effect was not seen in time";
 
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut answers = io::stdin().lock();
+    let interactive = io::stdin().is_terminal() && io::stderr().is_terminal();
+    let mut console = Console {
+        out: &mut io::stdout(),
+        talk: &mut io::stderr(),
+        format: cli.output,
+        color: output::color(),
+        answers: interactive.then_some(&mut answers),
+    };
+    let Err(error) = run(cli, &mut console) else {
+        return ExitCode::SUCCESS;
+    };
+    if let Some(message) = error.message() {
+        console.talk(&message);
+    }
+    ExitCode::from(error.exit_code())
+}
+
 /// Runs a parsed command line.
 ///
 /// # Errors
@@ -57,5 +93,8 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> Result<(), Error> {
         Command::Demo(args) => demo::run(&args, console),
         Command::Serve(args) => serve::run(&args, console),
         Command::Check(args) => check::run(&args, console),
+        Command::Deploy(args) => deploy::run(&args, console),
+        Command::Saga(verb) => saga::run(&verb, console),
+        Command::Dlq(verb) => dlq::run(&verb, console),
     }
 }

@@ -27,8 +27,8 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// The file cannot be read.
-    #[error("config file `{}` cannot be read: {reason}", path.display())]
+    /// A file cannot be read.
+    #[error("file `{}` cannot be read: {reason}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

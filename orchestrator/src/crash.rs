@@ -66,16 +66,29 @@ mod asked {
 
     impl Asked {
         fn read(variable: &str) -> Self {
-            let Ok(text) = std::env::var(variable) else { return Self::default() };
+            let Ok(text) = std::env::var(variable) else {
+                return Self::default();
+            };
             let (point, count) = text.split_once(':').unwrap_or((&text, "1"));
             let role_named = point.starts_with("engine.") || point.starts_with("ingress.");
-            let point = if role_named { point.to_owned() } else { format!("engine.{point}") };
-            Self { point: Some(point), left: AtomicU32::new(count.parse().unwrap_or(1)) }
+            let point = if role_named {
+                point.to_owned()
+            } else {
+                format!("engine.{point}")
+            };
+            Self {
+                point: Some(point),
+                left: AtomicU32::new(count.parse().unwrap_or(1)),
+            }
         }
 
         pub fn passed(&self, role: &str, name: &str, fault: impl FnOnce()) {
-            let here = |wanted: &String| wanted.strip_prefix(role).and_then(|w| w.strip_prefix('.')) == Some(name);
-            if self.point.as_ref().is_some_and(here) && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let here = |wanted: &String| {
+                wanted.strip_prefix(role).and_then(|w| w.strip_prefix('.')) == Some(name)
+            };
+            if self.point.as_ref().is_some_and(here)
+                && self.left.fetch_sub(1, Ordering::SeqCst) == 1
+            {
                 tracing::warn!("Fault point {role}.{name} reached.");
                 fault();
             }
@@ -85,7 +98,10 @@ mod asked {
     /// The signal stops all threads, also the one that waits here for the sender's end.
     pub fn stop_myself() {
         let pid = std::process::id().to_string();
-        if let Err(error) = std::process::Command::new("kill").args(["-STOP", &pid]).status() {
+        if let Err(error) = std::process::Command::new("kill")
+            .args(["-STOP", &pid])
+            .status()
+        {
             tracing::error!(%error, "The process could not be stopped.");
         }
     }

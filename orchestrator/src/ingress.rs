@@ -6,7 +6,7 @@
 //! Absent on purpose: instances. Whether an event is a duplicate is the lane's decision.
 
 mod origin;
-mod plan;
+pub mod plan;
 mod role;
 
 pub use role::{Ingress, Setup};

@@ -20,7 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A living process has the name.
-    #[error("instance name `{name}` is used by another living process ({holder}): give each process its own --instance")]
+    #[error(
+        "instance name `{name}` is used by another living process ({holder}): give each process its own --instance"
+    )]
     Taken {
         /// The name.
         name: String,
@@ -43,16 +45,26 @@ impl Lease {
     ///
     /// # Errors
     /// [`Error::Taken`] and the store's.
-    pub fn take<S: Store>(mut store: S, name: &str, holder: &str, stop: &Stop) -> Result<Self, Error> {
+    pub fn take<S: Store>(
+        mut store: S,
+        name: &str,
+        holder: &str,
+        stop: &Stop,
+    ) -> Result<Self, Error> {
         let begun = Instant::now();
         while let Answer::Foreign(other) = store.lease(name, holder, TTL)? {
             if begun.elapsed() > PATIENCE {
-                return Err(Error::Taken { name: name.to_owned(), holder: other });
+                return Err(Error::Taken {
+                    name: name.to_owned(),
+                    holder: other,
+                });
             }
             std::thread::sleep(Duration::from_millis(100));
         }
         let (name, holder) = (name.to_owned(), holder.to_owned());
-        let lease = Self(Arc::new(Mutex::new(Box::new(move || store.lease(&name, &holder, TTL)))));
+        let lease = Self(Arc::new(Mutex::new(Box::new(move || {
+            store.lease(&name, &holder, TTL)
+        }))));
         lease.renew_until(stop.clone());
         Ok(lease)
     }

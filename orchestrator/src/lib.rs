@@ -3,13 +3,14 @@
 //! Absent on purpose: decisions about instances and lanes (`saga_lib`), and any type of a Kafka or Redis client (`connectors`).
 
 pub mod cli;
+pub mod client;
 pub mod config;
-pub mod entry;
 pub mod crash;
-pub mod deployment;
+pub mod demo;
 pub mod engine;
 pub mod http;
 pub mod ingress;
+pub mod janitor;
 pub mod lease;
 pub mod metric;
 pub mod observe;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    orchestrator::entry::main()
+    orchestrator::cli::main()
 }

@@ -4,21 +4,22 @@
 //!
 //! Absent on purpose: names of metrics and their series (see `metric`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use connectors::log::Log;
 use connectors::store;
 use saga_lib::effect::Note;
-use saga_lib::instance::Status;
+use saga_lib::instance::{IncidentKind, Status};
 use saga_lib::lane::{LaneNo, LaneState, Worker};
 use schemas::record::Partition;
 
 use crate::http::{Component, LaneHealth};
 use crate::metric::label::{
-    CompensationOutcome, InputKind, RecoveryCause, SagaOutcome, Skip, Stage, StepOutcome, StoreError, StoreOp, TopicClass,
-    TransactionOutcome, TransactionPhase, Trigger,
+    CompensationOutcome, InputKind, RecoveryCause, SagaOutcome, Skip, Stage, StepOutcome,
+    StoreError, StoreOp, TopicClass, TransactionOutcome, TransactionPhase, Trigger,
 };
 use crate::metric::{DefinitionMetrics, LoopMetrics, Metrics};
 use crate::stats::Stats;
@@ -32,13 +33,31 @@ pub struct Observer {
     component: Component,
     turns: Arc<LoopMetrics>,
     lanes: Arc<Mutex<BTreeMap<LaneNo, LaneState>>>,
+    /// Partitions of this worker's last assignment.
+    assigned: Arc<AtomicI64>,
+    /// The store did not answer lately.
+    troubled: Arc<AtomicBool>,
+    /// Definitions counted so far, to take a lost lane's instances out of their gauges.
+    definitions: Arc<Mutex<BTreeMap<String, Arc<DefinitionMetrics>>>>,
+    /// Lanes whose lag was told.
+    lagging: Arc<Mutex<BTreeSet<LaneNo>>>,
     engine: bool,
 }
 
 impl Observer {
     /// The voice of the worker `name`.
     pub fn new(metrics: &Metrics, component: Component, name: &str, engine: bool) -> Self {
-        Self { metrics: metrics.clone(), component, turns: Arc::new(metrics.loops().worker(name)), lanes: Arc::default(), engine }
+        Self {
+            metrics: metrics.clone(),
+            component,
+            turns: Arc::new(metrics.loops().worker(name)),
+            lanes: Arc::default(),
+            assigned: Arc::default(),
+            troubled: Arc::default(),
+            definitions: Arc::default(),
+            lagging: Arc::default(),
+            engine,
+        }
     }
 
     /// The loop turned.
@@ -54,7 +73,11 @@ impl Observer {
 
     /// A stage of a batch took this long.
     pub fn stage(&self, stage: Stage, took: Duration) {
-        self.metrics.loops().stage_duration.at(stage).observe(took.as_secs_f64());
+        self.metrics
+            .loops()
+            .stage_duration
+            .at(stage)
+            .observe(took.as_secs_f64());
     }
 
     /// A poll brought records.
@@ -65,7 +88,9 @@ impl Observer {
     /// The assignment changed.
     pub fn rebalanced(&self, partitions: usize) {
         self.metrics.kafka().rebalances.inc();
-        self.metrics.kafka().assigned_partitions.set(i64::try_from(partitions).unwrap_or(i64::MAX));
+        let now = i64::try_from(partitions).unwrap_or(i64::MAX);
+        let before = self.assigned.swap(now, Ordering::Relaxed);
+        self.metrics.kafka().assigned_partitions.add(now - before);
     }
 
     /// A lane began to recover.
@@ -93,23 +118,34 @@ impl Observer {
 
     /// A part of the end of a transaction took this long.
     pub fn transaction_phase(&self, phase: TransactionPhase, took: Duration) {
-        self.metrics.kafka().transaction_duration.at(phase).observe(took.as_secs_f64());
+        self.metrics
+            .kafka()
+            .transaction_duration
+            .at(phase)
+            .observe(took.as_secs_f64());
     }
 
     /// The store was asked.
     pub fn store_round_trip(&self, op: StoreOp, took: Duration) {
-        self.metrics.redis().roundtrip.at(op).observe(took.as_secs_f64());
+        self.metrics
+            .redis()
+            .roundtrip
+            .at(op)
+            .observe(took.as_secs_f64());
     }
 
     /// The store did not do what it was asked.
     pub fn store_error(&self, error: &store::Error) {
         self.metrics.redis().errors.at(store_error(error)).inc();
+        self.troubled.store(true, Ordering::Relaxed);
         self.component.set_problem(Some(error.to_string()));
     }
 
     /// The store answers again.
     pub fn store_well(&self) {
-        self.component.set_problem(None);
+        if self.troubled.swap(false, Ordering::Relaxed) {
+            self.component.set_problem(None);
+        }
     }
 
     /// A commit was refused: somebody else claimed the lane.
@@ -120,8 +156,12 @@ impl Observer {
     /// A dead letter was written for a record of this topic, or a record of it had no effect.
     fn inputs(&self, topic: &str, plan: &LanePlan, stats: &Stats) {
         let of_topic = self.metrics.records().topic(topic);
-        for (kind, n) in &stats.consumed {
-            of_topic.consumed.at(input_kind(kind)).inc_by(*n);
+        let now_ms = wall_ms();
+        for (kind, time_ms) in &stats.arrived {
+            let kind = input_kind(kind);
+            of_topic.consumed.at(kind).inc();
+            let age_s = (now_ms - time_ms).max(0) as f64 / 1e3;
+            self.metrics.loops().record_e2e.at(kind).observe(age_s);
         }
         for (reason, n) in &stats.skipped {
             if let Some(skip) = skip(reason) {
@@ -130,7 +170,9 @@ impl Observer {
         }
         for (format, n) in &stats.undecodable {
             for _ in 0..*n {
-                self.metrics.records().decode_error(topic, format, "undecodable");
+                self.metrics
+                    .records()
+                    .decode_error(topic, format, "undecodable");
             }
         }
         for (class, n) in &stats.dead_letters {
@@ -139,7 +181,11 @@ impl Observer {
             }
         }
         for output in &plan.outputs {
-            self.metrics.records().produced.at(topic_class(output.class)).inc();
+            self.metrics
+                .records()
+                .produced
+                .at(topic_class(output.class))
+                .inc();
         }
     }
 
@@ -149,25 +195,78 @@ impl Observer {
     }
 
     /// A lane's batch is committed.
-    pub fn committed(&self, lane: LaneNo, topic: &str, plan: &LanePlan, stats: &Stats, counters: &BTreeMap<String, i64>) {
+    pub fn committed(
+        &self,
+        lane: LaneNo,
+        topic: &str,
+        plan: &LanePlan,
+        stats: &Stats,
+        counters: &BTreeMap<String, i64>,
+    ) {
         self.inputs(topic, plan, stats);
         for (reference, note, age_ms) in &stats.notes {
             if let Some(of) = self.definition(reference) {
                 self.note(&of, note, *age_ms);
             }
         }
-        for (name, value) in counters {
-            let Some((reference, status)) = name.split_once('/') else { continue };
-            let status = Status::ALL.into_iter().find(|s| s.word() == status);
-            if let (Some(of), Some(status)) = (self.definition(reference), status) {
-                of.set_active(lane, status, *value);
+        for ((reference, reason), n) in &stats.replies {
+            let Some(of) = self.definition(reference) else {
+                continue;
+            };
+            match *reason {
+                "duplicate" => of.replies_duplicate.inc_by(*n),
+                "orphan" => of.replies_orphaned.inc_by(*n),
+                _ => of.replies_late.inc_by(*n),
             }
         }
+        self.stored(lane, counters);
+    }
+
+    /// Gauges of what a lane stores.
+    fn stored(&self, lane: LaneNo, counters: &BTreeMap<String, i64>) {
+        let mut timers = 0;
+        for (name, value) in counters {
+            let Some((reference, what)) = name.split_once('/') else {
+                continue;
+            };
+            let Some(of) = self.definition(reference) else {
+                continue;
+            };
+            if let Some(kind) = what.strip_prefix('!') {
+                let kind = IncidentKind::ALL.into_iter().find(|k| k.word() == kind);
+                kind.into_iter()
+                    .for_each(|k| of.set_incidents_open(lane, k, *value));
+            }
+            if let Some(status) = Status::ALL.into_iter().find(|s| s.word() == what) {
+                of.set_active(lane, status, *value);
+                // Every stored instance has one entry; a parked one waits for nobody but an operator.
+                timers += if status == Status::Parked { 0 } else { *value };
+            }
+        }
+        self.metrics.lanes().timers_pending.set(lane, timers);
+    }
+
+    /// A timer that was due at `due_ms` is written into the inbox now.
+    pub fn timer_written(&self, due_ms: i64, now_ms: i64) {
+        let late = (now_ms - due_ms).max(0);
+        self.metrics
+            .lanes()
+            .timer_lateness
+            .observe(late as f64 / 1e3);
     }
 
     fn definition(&self, reference: &str) -> Option<Arc<DefinitionMetrics>> {
+        let mut known = self
+            .definitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(of) = known.get(reference) {
+            return Some(Arc::clone(of));
+        }
         let (name, version) = reference.split_once('@')?;
-        Some(self.metrics.definition(name, version.parse().ok()?))
+        let of = self.metrics.definition(name, version.parse().ok()?);
+        known.insert(reference.to_owned(), Arc::clone(&of));
+        Some(of)
     }
 
     fn note(&self, of: &DefinitionMetrics, note: &Note, age_ms: i64) {
@@ -176,16 +275,25 @@ impl Observer {
             Note::Started => of.started.at(Trigger::Event).inc(),
             Note::StepStarted { step: name } => step(name).started.inc(),
             Note::Resent { step: name, .. } => step(name).retries.inc(),
-            Note::StepFinished { step: name, outcome, wait_ms } => {
+            Note::StepFinished {
+                step: name,
+                outcome,
+                wait_ms,
+            } => {
                 let metrics = step(name);
                 metrics.finished.at(step_outcome(outcome)).inc();
                 metrics.wait.observe(*wait_ms as f64 / 1e3);
             }
-            Note::CompensationFinished { step: name, outcome } => {
-                step(name).compensations.at(compensation_outcome(outcome)).inc();
+            Note::CompensationFinished {
+                step: name,
+                outcome,
+            } => {
+                step(name)
+                    .compensations
+                    .at(compensation_outcome(outcome))
+                    .inc();
             }
             Note::Parked { kind, .. } | Note::IncidentOpened { kind, .. } => of.incident(*kind),
-            Note::LateReply { .. } => of.replies_late.inc(),
             Note::Finished { status } => {
                 if let Some(outcome) = saga_outcome(*status) {
                     of.finished.at(outcome).inc();
@@ -206,6 +314,11 @@ impl Observer {
             self.component.forget_lane(*lane);
             if self.engine {
                 self.metrics.lanes().forget(*lane);
+                let definitions = self
+                    .definitions
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                definitions.values().for_each(|of| of.forget_lane(*lane));
             }
         }
         for (lane, state) in &states {
@@ -222,26 +335,47 @@ impl Observer {
         *known = states;
     }
 
-    /// Lag of the ready lanes: records behind the watermark that a reader can reach, so without the marker of the last transaction.
+    /// Lag of the ready lanes: offsets behind the watermark that a reader can reach, less the marker of the last transaction, which is
+    /// no record.
     pub fn lag<L: Log>(&self, log: &mut L, topic: &str, machine: &Worker) {
-        for lane in machine.states().keys() {
-            let (Some(next), Ok(extent)) = (machine.ready(*lane), log.extent(&Partition::new(topic, *lane))) else { continue };
-            // The newest offset may be a transaction's marker, which is no record.
-            let behind = extent.stable_end - next;
-            self.metrics.kafka().set_lag(topic, *lane, if behind <= 1 { 0 } else { behind });
+        let states = machine.states();
+        self.forget_lag(topic, states.keys().copied().collect());
+        for lane in states.keys() {
+            let (Some(next), Ok(extent)) = (
+                machine.ready(*lane),
+                log.extent(&Partition::new(topic, *lane)),
+            ) else {
+                continue;
+            };
+            let behind = (extent.stable_end - next - 1).max(0);
+            self.metrics.kafka().set_lag(topic, *lane, behind);
         }
+    }
+
+    /// Lanes that were lost: their new owner tells their lag.
+    fn forget_lag(&self, topic: &str, owned: BTreeSet<LaneNo>) {
+        let mut known = self.lagging.lock().unwrap_or_else(PoisonError::into_inner);
+        for lane in known.difference(&owned) {
+            self.metrics.kafka().forget_lag(topic, *lane);
+        }
+        *known = owned;
     }
 }
 
 fn store_error(error: &store::Error) -> StoreError {
-    let store::Error::Refused { reason } = error else { return StoreError::Connection };
+    let store::Error::Refused { reason } = error else {
+        return StoreError::Connection;
+    };
     let words = [
         ("OOM", StoreError::Oom),
         ("NOPERM", StoreError::NoPerm),
         ("READONLY", StoreError::ReadOnly),
         ("timed out", StoreError::Timeout),
     ];
-    words.iter().find(|(word, _)| reason.contains(word)).map_or(StoreError::Script, |(_, kind)| *kind)
+    words
+        .iter()
+        .find(|(word, _)| reason.contains(word))
+        .map_or(StoreError::Script, |(_, kind)| *kind)
 }
 
 fn input_kind(word: &str) -> InputKind {

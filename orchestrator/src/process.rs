@@ -2,6 +2,7 @@
 //!
 //! Absent on purpose: which log and store (a type parameter), and the command line.
 
+mod installation;
 mod start;
 mod topics;
 mod watchdog;
@@ -34,9 +35,19 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The installation has another number of lanes than was asked for.
+    #[error(
+        "this installation has {actual} lanes, the configuration says {asked}: keys would be remapped; set `lanes = {actual}`"
+    )]
+    Lanes {
+        /// As installed.
+        actual: u32,
+        /// As configured.
+        asked: u32,
+    },
     /// The definitions topic.
     #[error(transparent)]
-    Deployment(#[from] crate::deployment::Error),
+    Deploy(#[from] crate::client::Error),
     /// The instance name.
     #[error(transparent)]
     Lease(#[from] crate::lease::Error),
@@ -49,6 +60,20 @@ pub enum Error {
     /// Metrics.
     #[error(transparent)]
     Metric(#[from] crate::metric::Error),
+}
+
+impl Error {
+    /// Did another process deploy in between? What it wrote must be read first.
+    fn is_overtaken(&self) -> bool {
+        use crate::client::Error as Client;
+        match self {
+            Self::Log(error) | Self::Deploy(Client::Log(error)) => {
+                error.class() == connectors::log::Class::Ownership
+            }
+            Self::Deploy(Client::Unseen(_)) => true,
+            _ => false,
+        }
+    }
 }
 
 /// A running process.

@@ -46,13 +46,19 @@ impl Definitions {
     pub fn active(&self) -> impl Iterator<Item = (String, &Active, &Arc<Definition>)> {
         self.active.iter().filter_map(|(name, active)| {
             let definition = self.by_hash.get(&active.hash)?;
-            Some((format!("{name}@{}#{}", active.version, active.hash), active, definition))
+            Some((
+                format!("{name}@{}#{}", active.version, active.hash),
+                active,
+                definition,
+            ))
         })
     }
 
     /// Topics that active definitions start from.
     pub fn start_topics(&self) -> BTreeSet<String> {
-        self.active().flat_map(|(_, _, d)| d.starts.iter().map(|s| s.topic.clone())).collect()
+        self.active()
+            .flat_map(|(_, _, d)| d.starts.iter().map(|s| s.topic.clone()))
+            .collect()
     }
 
     fn apply(&mut self, entry: Entry) {
@@ -60,7 +66,11 @@ impl Definitions {
             Entry::Bundle(bundle) => {
                 self.by_hash.insert(bundle.hash, Arc::new(bundle.ir));
             }
-            Entry::Version { name, version, hash } => {
+            Entry::Version {
+                name,
+                version,
+                hash,
+            } => {
                 self.versions.insert((name, version), hash);
             }
             Entry::Active { name, active } => {
@@ -73,7 +83,9 @@ impl Definitions {
             Entry::Removed { key } => {
                 self.active.remove(&key);
             }
-            Entry::Unknown { key } => tracing::warn!(key, "Entry of the definitions topic is of a newer release."),
+            Entry::Unknown { key } => {
+                tracing::warn!(key, "Entry of the definitions topic is of a newer release.")
+            }
         }
     }
 }
@@ -93,7 +105,11 @@ impl Registry {
     /// Nothing read yet.
     pub fn new(topics: &Topics) -> Self {
         let partition = Partition::new(topics.definitions(), 0);
-        Self(Arc::new(Mutex::new(Inner { partition, cursor: 0, snapshot: Arc::default() })))
+        Self(Arc::new(Mutex::new(Inner {
+            partition,
+            cursor: 0,
+            snapshot: Arc::default(),
+        })))
     }
 
     /// The newest state read.
@@ -108,7 +124,11 @@ impl Registry {
     pub fn refresh<L: Log>(&self, log: &mut L) -> Result<(), LogError> {
         let (partition, mut cursor, snapshot) = {
             let inner = self.lock();
-            (inner.partition.clone(), inner.cursor, Arc::clone(&inner.snapshot))
+            (
+                inner.partition.clone(),
+                inner.cursor,
+                Arc::clone(&inner.snapshot),
+            )
         };
         let extent = log.extent(&partition)?;
         cursor = cursor.max(extent.begin);
@@ -117,11 +137,19 @@ impl Registry {
         }
         let mut next = Definitions::clone(&snapshot);
         while cursor < extent.stable_end {
-            let chunk = log.read(&partition, cursor, extent.stable_end, 500, Duration::from_millis(500))?;
+            let chunk = log.read(
+                &partition,
+                cursor,
+                extent.stable_end,
+                500,
+                Duration::from_millis(500),
+            )?;
             for record in &chunk.records {
                 match bundle::decode(record) {
                     Ok(entry) => next.apply(entry),
-                    Err(error) => tracing::error!(%error, "Record of the definitions topic cannot be used."),
+                    Err(error) => {
+                        tracing::error!(%error, "Record of the definitions topic cannot be used.")
+                    }
                 }
             }
             if chunk.next <= cursor {

@@ -9,8 +9,6 @@ use saga_lib::effect::Note;
 /// Counts of one plan.
 #[derive(Debug, Clone, Default)]
 pub struct Stats {
-    /// Inputs by kind.
-    pub consumed: BTreeMap<&'static str, u64>,
     /// Inputs without effect by reason.
     pub skipped: BTreeMap<&'static str, u64>,
     /// Records that could not be decoded, by reason.
@@ -19,14 +17,29 @@ pub struct Stats {
     pub dead_letters: BTreeMap<String, u64>,
     /// What happened, by definition (`name@version`), with the instance's age at that time, ms.
     pub notes: Vec<(String, Note, i64)>,
-    /// Oldest record time of the plan, ms.
-    pub oldest_ms: Option<i64>,
+    /// Replies without effect, by definition (`name@version`) and reason (`duplicate`, `late`, `orphan`).
+    pub replies: BTreeMap<(String, &'static str), u64>,
+    /// Kind and record time of every input, ms.
+    pub arrived: Vec<(&'static str, i64)>,
 }
 
 impl Stats {
+    /// One more input.
+    pub fn arrived(&mut self, kind: &'static str, time_ms: i64) {
+        self.arrived.push((kind, time_ms));
+    }
+
     /// One more record without effect.
     pub fn skip(&mut self, reason: &'static str) {
         *self.skipped.entry(reason).or_default() += 1;
+    }
+
+    /// One more reply without effect.
+    pub fn reply(&mut self, definition: &str, reason: &'static str) {
+        *self
+            .replies
+            .entry((definition.to_owned(), reason))
+            .or_default() += 1;
     }
 
     /// One more dead letter.

@@ -38,7 +38,9 @@ impl Stop {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Another process runs under this instance's name: give each its own `--instance`.
-    #[error("another process took over the instance name ({reason}): give each process its own --instance")]
+    #[error(
+        "another process took over the instance name ({reason}): give each process its own --instance"
+    )]
     NameTaken {
         /// Who.
         reason: String,
@@ -47,7 +49,9 @@ pub enum Error {
 
 /// Milliseconds since 1970 by the wall clock.
 pub fn wall_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -55,12 +59,22 @@ pub fn wall_ms() -> i64 {
 ///
 /// # Errors
 /// [`Error::NameTaken`].
-pub fn run<L: Log, R: Role<L>>(machine: &mut Worker, shell: &mut Shell<L, R>, stop: &Stop) -> Result<(), Error> {
+pub fn run<L: Log, R: Role<L>>(
+    machine: &mut Worker,
+    shell: &mut Shell<L, R>,
+    stop: &Stop,
+) -> Result<(), Error> {
     let start = Instant::now();
     let mut event = Event::Opened;
     loop {
         let mono_ms = i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let mut effects = machine.step(Now { mono_ms, wall_ms: wall_ms() }, event);
+        let mut effects = machine.step(
+            Now {
+                mono_ms,
+                wall_ms: wall_ms(),
+            },
+            event,
+        );
         let asked = effects.pop();
         for told in effects {
             shell.told(told)?;

@@ -107,6 +107,21 @@ pub enum IncidentKind {
 }
 
 impl IncidentKind {
+    /// All kinds.
+    pub const ALL: [Self; 11] = [
+        Self::UnknownPivot,
+        Self::CompensationRefused,
+        Self::CompensationFailing,
+        Self::RetriesExhausted,
+        Self::ExpressionFault,
+        Self::OutputRefused,
+        Self::Panic,
+        Self::UnknownDefinition,
+        Self::Poison,
+        Self::Declared,
+        Self::Program,
+    ];
+
     /// The word that people and metrics see.
     pub fn word(self) -> &'static str {
         match self {

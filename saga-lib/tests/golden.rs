@@ -69,6 +69,13 @@ fn six_mistakes_give_exactly_six_messages() {
 }
 
 #[test]
+fn a_misspelt_key_hides_no_mistake_of_its_step() {
+    let found = check_mistakes("misspelt_verb");
+    let lines: Vec<usize> = found.iter().map(|d| d.line).collect();
+    assert_eq!(lines, [3, 3, 6, 6, 7, 7]);
+}
+
+#[test]
 fn messages_about_names() {
     check_mistakes("names");
 }

@@ -1,18 +1,22 @@
 //! The lane machine in a model world: seeded faults at every step, then what must hold.
 //!
 //! One seed decides everything, so a failing one can be run again with its story. `SKALD_SIM_SEEDS` sets the number of seeds,
-//! `SKALD_SIM_FIRST` the first one.
+//! `SKALD_SIM_FIRST` the first one, `SKALD_SIM_STORY` the length of the story, in lines.
 //!
 //! Absent on purpose: real payloads, real time and loss of what the log committed (a lane then stops, see the dialogues).
 
-#![allow(missing_docs)]
+// A test helper that cannot go on may panic; the configured exception covers test functions only.
+#![allow(clippy::unwrap_used)]
 
 mod lane_model {
     pub mod act;
     pub mod chance;
+    pub mod keep;
     pub mod log;
+    pub mod look;
     pub mod node;
     pub mod store;
+    pub mod transact;
     pub mod verdict;
     pub mod world;
 }
@@ -23,12 +27,20 @@ use lane_model::world::World;
 const SEEDS: u64 = 3000;
 
 /// Seeds that once failed.
-const FIXED: [u64; 0] = [];
+const FIXED: [u64; 1] = [
+    // A catch-up that stood still until a deletion behind it was compacted away.
+    1_215_802,
+];
 
 /// What schedules must visit.
-const EXPECTED: [&str; 8] = [
+const EXPECTED: [&str; 13] = [
     "Plan set aside",
     "Apply chunk",
+    "Recovering mismatch",
+    "Recovering probe",
+    "Recovering rebuild",
+    "Recovering refused",
+    "Recovering store",
     "Fence ",
     "Clear ",
     "Probe ",
@@ -43,8 +55,9 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 fn check_seed(seed: u64) {
-    if let Some(wrong) = World::new(seed, false).run() {
-        let mut again = World::new(seed, true);
+    if let Some(wrong) = World::new(seed, 0).run() {
+        let lines = number("SKALD_SIM_STORY", 150);
+        let mut again = World::new(seed, usize::try_from(lines).unwrap());
         again.run();
         panic!("seed {seed}: {wrong}\n{}", again.story());
     }
@@ -70,7 +83,7 @@ fn schedules_that_once_failed_hold() {
 fn schedules_visit_every_effect_and_every_cause() {
     let mut visits = std::collections::BTreeMap::new();
     for seed in 0..300 {
-        let mut world = World::new(seed, true);
+        let mut world = World::new(seed, 1);
         world.run();
         for (name, times) in world.visits {
             *visits.entry(name).or_insert(0) += times;
@@ -79,7 +92,7 @@ fn schedules_visit_every_effect_and_every_cause() {
     let missing: Vec<_> = (EXPECTED.iter())
         .filter(|name| !visits.contains_key(**name))
         .collect();
-    assert!(missing.is_empty(), "never: {missing:?} of {visits:#?}");
+    assert!(missing.is_empty(), "never: {missing:?}, but {visits:?}");
 }
 
 /// The share of schedules that fail, for those who break a rule on purpose.
@@ -89,7 +102,7 @@ fn share_of_failing_schedules() {
     let seeds = number("SKALD_SIM_SEEDS", SEEDS);
     let (mut wrong, mut steps) = (Vec::new(), 0);
     for seed in 0..seeds {
-        let mut world = World::new(seed, false);
+        let mut world = World::new(seed, 0);
         wrong.extend(world.run());
         steps += world.steps;
     }

@@ -5,6 +5,7 @@
 //!
 //! Absent on purpose: fault schedules and oracles (the tests that need them own them), and any mock.
 
+pub mod acl;
 pub mod broker;
 pub mod provision;
 pub mod redis_server;

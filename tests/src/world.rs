@@ -4,9 +4,11 @@
 //! Absent on purpose: fault schedules (tests have them), and any look inside of the processes.
 
 mod follow;
+pub mod hands;
 mod load;
 mod oracle;
 mod process;
+mod reader;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +24,7 @@ use serde_json::json;
 use crate::harness;
 pub use load::mixed;
 pub use oracle::{End, Facts, Verdict};
-pub use process::Skald;
+pub use process::{Ended, Skald, run_to_end};
 
 /// Lanes of a world.
 pub const LANES: u32 = 4;
@@ -50,6 +52,7 @@ pub struct World {
     directory: tempfile::TempDir,
     triggered: Mutex<Vec<String>>,
     next: AtomicU64,
+    reader: Mutex<Option<reader::Reader>>,
 }
 
 impl World {
@@ -61,7 +64,11 @@ impl World {
     /// A world on these servers.
     pub fn on(kafka: &str, redis: &str) -> Self {
         // Participants live in the test's process: what they complain of belongs to its output. Only the first world sets it up.
-        let _ = tracing_subscriber::fmt().with_env_filter("warn").with_ansi(false).with_test_writer().try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter("warn")
+            .with_ansi(false)
+            .with_test_writer()
+            .try_init();
         let world = Self {
             app: harness::unique("w").replace('.', "-"),
             kafka: kafka.to_owned(),
@@ -70,8 +77,10 @@ impl World {
             directory: tempfile::tempdir().expect("a temporary directory"),
             triggered: Mutex::default(),
             next: AtomicU64::new(1),
+            reader: Mutex::default(),
         };
-        std::fs::create_dir(world.directory.path().join("sagas")).expect("a folder for definitions");
+        std::fs::create_dir(world.directory.path().join("sagas"))
+            .expect("a folder for definitions");
         world.define("order.yaml", include_str!("world/order.yaml"));
         world.configure("");
         world.create_topics();
@@ -95,7 +104,8 @@ impl World {
             self.kafka,
             self.redis,
         );
-        std::fs::write(self.directory.path().join("skald.toml"), text).expect("configuration written");
+        std::fs::write(self.directory.path().join("skald.toml"), text)
+            .expect("configuration written");
     }
 
     /// Path of `skald.toml`.
@@ -120,16 +130,27 @@ impl World {
 
     /// A log without group and transactions.
     pub fn log(&self) -> KafkaLog {
-        let options = Options { client_id: "test".into(), timeouts: timeouts(), ..Options::default() };
+        let options = Options {
+            client_id: "test".into(),
+            timeouts: timeouts(),
+            ..Options::default()
+        };
         KafkaLog::open(&self.cluster(), &options).expect("the broker answers")
     }
 
     fn create_topics(&self) {
         let names = ["orders", "order-events"].map(|t| format!("{}-{t}", self.app));
-        let commands = ["stock", "payment", "shipping"].map(|t| format!("{}-{t}.commands", self.app));
-        let spec = |name: String| TopicSpec { name, partitions: LANES, config: Vec::new() };
+        let commands =
+            ["stock", "payment", "shipping"].map(|t| format!("{}-{t}.commands", self.app));
+        let spec = |name: String| TopicSpec {
+            name,
+            partitions: LANES,
+            config: Vec::new(),
+        };
         let specs: Vec<_> = names.into_iter().chain(commands).map(spec).collect();
-        self.log().create_topics(&specs).expect("topics are created");
+        self.log()
+            .create_topics(&specs)
+            .expect("topics are created");
     }
 
     /// Starts `skald serve` as this instance.
@@ -143,8 +164,15 @@ impl World {
     }
 
     /// Starts one participant process' worth of threads: `answer` decides for every forward command; compensations always succeed.
-    pub fn participants(&self, answer: impl Fn(&Command) -> Answer + Clone + Send + 'static) -> Vec<Running> {
-        let services = [("stock", "reserve", "release"), ("payment", "charge", "refund"), ("shipping", "dispatch", "recall")];
+    pub fn participants(
+        &self,
+        answer: impl Fn(&Command) -> Answer + Clone + Send + 'static,
+    ) -> Vec<Running> {
+        let services = [
+            ("stock", "reserve", "release"),
+            ("payment", "charge", "refund"),
+            ("shipping", "dispatch", "recall"),
+        ];
         let start = |(service, forward, back): (&str, &'static str, &'static str)| {
             Participant::builder(format!("{}-{service}", self.app))
                 .topic(format!("{}-{service}.commands", self.app))
@@ -170,19 +198,28 @@ impl World {
         format!("O-{}", self.next.fetch_add(1, Ordering::SeqCst))
     }
 
-    fn remember(&self, keys: &[String]) {
-        self.triggered.lock().expect("not poisoned").extend(keys.iter().cloned());
+    /// Counts these orders as triggered, whoever published them.
+    pub fn remember<K: AsRef<str>>(&self, keys: &[K]) {
+        self.triggered
+            .lock()
+            .expect("not poisoned")
+            .extend(keys.iter().map(|key| key.as_ref().to_owned()));
     }
 
     /// Publishes orders with these keys (again).
     pub fn publish(&self, keys: &[String]) {
-        let mut log = self.log();
+        let mut log = self.patient_log();
         for (token, key) in keys.iter().enumerate() {
             let value = json!({ "type": "OrderPlaced", "id": key, "items": ["book"], "total": 12 });
-            log.produce_plain(&self.order(key, &value), token as u64).expect("order handed over");
+            log.produce_plain(&self.order(key, &value), token as u64)
+                .expect("order handed over");
         }
         let deliveries = log.deliveries_plain(Duration::from_secs(20));
-        assert_eq!(deliveries.iter().filter(|d| d.result.is_ok()).count(), keys.len(), "orders acknowledged: {deliveries:?}");
+        assert_eq!(
+            deliveries.iter().filter(|d| d.result.is_ok()).count(),
+            keys.len(),
+            "orders acknowledged: {deliveries:?}"
+        );
     }
 
     /// An order record.

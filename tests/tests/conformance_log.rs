@@ -5,3 +5,12 @@ mod memory {
 
     tests::log_conformance!(MemoryLog, MemoryCluster::new());
 }
+
+mod kafka {
+    use connectors::kafka::{KafkaCluster, KafkaLog};
+
+    tests::log_conformance!(
+        KafkaLog,
+        KafkaCluster::new(tests::harness::kafka().address())
+    );
+}

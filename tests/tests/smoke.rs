@@ -7,8 +7,8 @@ use connectors::memory::log::{MemoryCluster, MemoryLog};
 use connectors::memory::store::{MemoryStore, MemoryStoreServer};
 use connectors::participant::{Answer, Participant};
 use connectors::store::Store;
-use orchestrator::deployment::Compiled;
 use orchestrator::process::{Plan, start};
+use schemas::bundle::Bundle;
 use schemas::record::{Headers, Outgoing};
 use serde_json::json;
 
@@ -26,23 +26,58 @@ fn order_sagas_complete_or_compensate() {
         workers: 1,
         ingress: true,
         timeouts,
-        batch: Bounds { records: 500, bytes: 1 << 20, wait: Duration::from_millis(20) },
+        batch: Bounds {
+            records: 500,
+            bytes: 1 << 20,
+            wait: Duration::from_millis(20),
+        },
         keys: schemas::signature::Keys::default(),
         require_signature: false,
-        definitions: vec![Compiled { definition, source: source.into(), file: "order.yaml".into() }],
+        definitions: vec![Bundle::new(definition, source, "order.yaml")],
         create_missing: true,
         listen: None,
         client_library: "memory".into(),
     };
     let process = start::<MemoryLog, MemoryStore>(&plan, &cluster, &server).unwrap();
-    let stock = Participant::builder("stock").topic("stock.commands").on("reserve", |_| Answer::ok(json!({}))).on("release", |_| Answer::ok(json!({}))).run::<MemoryLog>(&cluster).unwrap();
-    let payment = Participant::builder("payment").topic("payment.commands").on("charge", |_| Answer::ok(json!({}))).on("refund", |_| Answer::ok(json!({}))).run::<MemoryLog>(&cluster).unwrap();
-    let shipping = Participant::builder("shipping").topic("shipping.commands").on("dispatch", |c| if c.payload["order"].as_str().unwrap().ends_with('3') { Answer::refused("no_route", "nobody drives there") } else { Answer::ok(json!({})) }).run::<MemoryLog>(&cluster).unwrap();
+    let stock = Participant::builder("stock")
+        .topic("stock.commands")
+        .on("reserve", |_| Answer::ok(json!({})))
+        .on("release", |_| Answer::ok(json!({})))
+        .run::<MemoryLog>(&cluster)
+        .unwrap();
+    let payment = Participant::builder("payment")
+        .topic("payment.commands")
+        .on("charge", |_| Answer::ok(json!({})))
+        .on("refund", |_| Answer::ok(json!({})))
+        .run::<MemoryLog>(&cluster)
+        .unwrap();
+    let shipping = Participant::builder("shipping")
+        .topic("shipping.commands")
+        .on("dispatch", |c| {
+            if c.payload["order"].as_str().unwrap().ends_with('3') {
+                Answer::refused("no_route", "nobody drives there")
+            } else {
+                Answer::ok(json!({}))
+            }
+        })
+        .run::<MemoryLog>(&cluster)
+        .unwrap();
     let mut log = MemoryLog::open(&cluster, &Options::default()).unwrap();
-    log.create_topics(&[TopicSpec { name: "orders".into(), partitions: 4, config: vec![] }]).unwrap();
+    log.create_topics(&[TopicSpec {
+        name: "orders".into(),
+        partitions: 4,
+        config: vec![],
+    }])
+    .unwrap();
     for i in 0..100 {
         let value = json!({ "type": "OrderPlaced", "order": 1, "id": format!("O-{i}"), "items": ["a"], "total": 12 });
-        let record = Outgoing { topic: "orders".into(), partition: None, key: Some(format!("O-{i}").into_bytes()), value: Some(value.to_string().into_bytes()), headers: Headers::default() };
+        let record = Outgoing {
+            topic: "orders".into(),
+            partition: None,
+            key: Some(format!("O-{i}").into_bytes()),
+            value: Some(value.to_string().into_bytes()),
+            headers: Headers::default(),
+        };
         log.produce_plain(&record, i).unwrap();
     }
     let mut store = MemoryStore::open(&server, "smoke").unwrap();
@@ -57,7 +92,12 @@ fn order_sagas_complete_or_compensate() {
         if completed == 90 && compensated == 10 {
             break;
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{completed} completed, {compensated} compensated {:?} {:?}", process.health.report(), store.counters(0));
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{completed} completed, {compensated} compensated {:?} {:?}",
+            process.health.report(),
+            store.counters(0)
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     println!("took {:?}", begun.elapsed());

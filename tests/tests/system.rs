@@ -1,12 +1,22 @@
 //! Order sagas on real Kafka and Redis, in real processes.
 
+#[path = "system/behaviour.rs"]
+mod behaviour;
 #[path = "system/crash.rs"]
 mod crash;
 #[path = "system/faults.rs"]
 mod faults;
 #[path = "system/forward.rs"]
 mod forward;
+#[path = "system/input.rs"]
+mod input;
 #[path = "system/outage.rs"]
 mod outage;
+#[path = "system/outputs.rs"]
+mod outputs;
+#[path = "system/plain_kafka.rs"]
+mod plain_kafka;
+#[path = "system/start.rs"]
+mod start;
 #[path = "system/takeover.rs"]
 mod takeover;

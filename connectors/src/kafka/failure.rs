@@ -2,6 +2,8 @@
 //!
 //! Absent on purpose: an error type. [`crate::log::Error`] is the only one.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
 
 use crate::log::Error;
@@ -38,6 +40,26 @@ pub fn of_code(code: Code, reason: String) -> Error {
         code if is_fatal(code) => Error::Fatal { reason },
         // Timeouts, transport, elections, loading coordinators, and what newer brokers may add: it may or may not have happened.
         _ => Error::Unknown { reason },
+    }
+}
+
+/// Asks again while the partition has no leader that this client knows: right after a topic was created, and during elections.
+pub fn while_leaderless<T>(
+    wait: Duration,
+    mut ask: impl FnMut() -> Result<T, KafkaError>,
+) -> Result<T, KafkaError> {
+    let deadline = Instant::now() + wait;
+    loop {
+        let told = ask();
+        let code = told.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+        let leaderless = matches!(
+            code,
+            Some(Code::NotLeaderForPartition | Code::LeaderNotAvailable)
+        );
+        if !leaderless || Instant::now() >= deadline {
+            return told;
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

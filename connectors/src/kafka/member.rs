@@ -82,6 +82,8 @@ impl Member {
         self.start_automatically();
         let mut batch = Batch::new(bounds);
         let error = self.fill(&mut batch, probe);
+        // Before the caller hears of the assignment: what is written after that comes behind the beginning.
+        self.start_automatically();
         self.generation = self.consumer.group_metadata();
         match error {
             Some(error) if batch.polled.records.is_empty() && batch.polled.assigned.is_none() => {
@@ -120,7 +122,7 @@ impl Member {
         }
     }
 
-    /// An assignment starts with the poll that follows it; what cannot be started then, with a later one.
+    /// An assignment starts with the poll that brings it; what cannot be started then, with a later one.
     fn start_automatically(&mut self) {
         let Some(begin) = self.auto_start.filter(|_| !self.unstarted.is_empty()) else {
             return;

@@ -63,19 +63,21 @@ impl Probe {
     pub fn extent(&self, partition: &Partition) -> Result<(i64, i64), Error> {
         self.drain();
         let number = record::signed(partition.number);
-        self.client
-            .fetch_watermarks(&partition.topic, number, self.wait)
-            .map_err(|e| failure::of_read(&e, &format!("ends of {partition:?}")))
+        let ask = || {
+            let client = &self.client;
+            client.fetch_watermarks(&partition.topic, number, self.wait)
+        };
+        let told = failure::while_leaderless(self.wait, ask);
+        told.map_err(|e| failure::of_read(&e, &format!("ends of {partition:?}")))
     }
 
     /// The first offset at or after a time. Uncommitted records count: a caller that starts there must not miss them.
     pub fn offset_at(&self, partition: &Partition, time_ms: i64) -> Result<i64, Error> {
         let asked = record::offset_list(&[(partition.clone(), time_ms.max(0))], "")?;
         let what = format!("offset at {time_ms} of {partition:?}");
-        let told = self
-            .client
-            .offsets_for_times(asked, self.wait)
-            .map_err(|e| failure::of_read(&e, &what))?;
+        let ask = || self.client.offsets_for_times(asked.clone(), self.wait);
+        let told = failure::while_leaderless(self.wait, ask);
+        let told = told.map_err(|e| failure::of_read(&e, &what))?;
         let elements = told.elements();
         let element = elements.first().ok_or_else(|| failure::timeout(&what))?;
         element.error().map_err(|e| failure::of_read(&e, &what))?;

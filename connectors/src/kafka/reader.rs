@@ -82,9 +82,9 @@ impl Reader {
     pub fn stable_extent(&mut self, partition: &Partition) -> Result<(i64, i64), Error> {
         let wait = self.settings.timeouts.request;
         let number = record::signed(partition.number);
-        let told = self
-            .client()?
-            .fetch_watermarks(&partition.topic, number, wait);
+        let client = self.client()?;
+        let ask = || client.fetch_watermarks(&partition.topic, number, wait);
+        let told = failure::while_leaderless(wait, ask);
         told.map_err(|e| failure::of_read(&e, &format!("stable end of {partition:?}")))
     }
 

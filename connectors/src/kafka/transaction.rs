@@ -141,19 +141,22 @@ impl Transactions {
 
     /// Aborts the open transaction, if there is one.
     ///
-    /// After a refused record that is done by a new producer, whose initialisation aborts: the refusal left a gap in the sequence
+    /// After a refused record a new producer follows, whose initialisation aborts as well: the refusal left a gap in the sequence
     /// numbers of its partition that librdkafka 2.12 does not close, so the next transaction would fail for nothing; and if the broker
-    /// never heard of any partition, its answer to an abort would break the producer.
+    /// never heard of any partition, its answer to the abort breaks the producer.
     pub fn abort(&mut self, settings: &Settings) -> Result<(), Error> {
         let Some(open) = &self.open else {
             return Ok(());
         };
-        if open.refused || self.writer.as_ref().is_some_and(Writer::has_refusals) {
-            return self.replace(settings);
-        }
+        let refused = open.refused || self.writer.as_ref().is_some_and(Writer::has_refusals);
         let request = self.request;
         let aborted = self.writer()?.native().abort_transaction(request);
-        aborted.map_err(|e| failure::of(&e, "abort"))?;
+        let aborted = aborted.map_err(|e| failure::of(&e, "abort"));
+        // A producer that was overtaken must not take the id back here.
+        if refused && !matches!(aborted, Err(Error::Fenced { .. })) {
+            return self.replace(settings);
+        }
+        aborted?;
         self.open = None;
         Ok(())
     }

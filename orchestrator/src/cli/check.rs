@@ -36,12 +36,13 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
 }
 
 /// One checked file.
-struct Checked {
-    name: String,
-    result: Result<Definition, Mistakes>,
+pub(super) struct Checked {
+    pub(super) name: String,
+    /// The definition and its source.
+    pub(super) result: Result<(Definition, String), Mistakes>,
 }
 
-enum Mistakes {
+pub(super) enum Mistakes {
     /// Not a readable text file, or in conflict with another one.
     File(String),
     /// Mistakes in its text, and the same for people.
@@ -49,7 +50,7 @@ enum Mistakes {
 }
 
 impl Checked {
-    fn mistakes(&self) -> usize {
+    pub(super) fn mistakes(&self) -> usize {
         match &self.result {
             Ok(_) => 0,
             Err(Mistakes::File(_)) => 1,
@@ -60,7 +61,7 @@ impl Checked {
 
 /// One mistake, for programs.
 #[derive(Debug, Serialize)]
-struct Finding<'a> {
+pub(super) struct Finding<'a> {
     file: &'a str,
     line: Option<usize>,
     column: Option<usize>,
@@ -70,7 +71,7 @@ struct Finding<'a> {
     notes: &'a [String],
 }
 
-fn check_all(files: &[PathBuf], color: bool) -> Vec<Checked> {
+pub(super) fn check_all(files: &[PathBuf], color: bool) -> Vec<Checked> {
     let mut checked: Vec<Checked> = files
         .iter()
         .map(|path| check_one(&path.display().to_string(), path, color))
@@ -82,10 +83,13 @@ fn check_all(files: &[PathBuf], color: bool) -> Vec<Checked> {
 fn check_one(name: &str, path: &PathBuf, color: bool) -> Checked {
     let result = match std::fs::read_to_string(path) {
         Err(error) => Err(Mistakes::File(format!("cannot be read: {error}"))),
-        Ok(source) => definition::compile(name, &source).map_err(|diagnostics| {
-            let text = definition::render(name, &source, &diagnostics, color);
-            Mistakes::Text(diagnostics, text)
-        }),
+        Ok(source) => match definition::compile(name, &source) {
+            Ok(definition) => Ok((definition, source)),
+            Err(diagnostics) => {
+                let text = definition::render(name, &source, &diagnostics, color);
+                Err(Mistakes::Text(diagnostics, text))
+            }
+        },
     };
     Checked {
         name: name.to_owned(),
@@ -97,7 +101,7 @@ fn check_one(name: &str, path: &PathBuf, color: bool) -> Checked {
 fn refuse_twins(checked: &mut [Checked]) {
     let mut seen: BTreeMap<(String, u32), (String, String)> = BTreeMap::new();
     for file in checked {
-        let Ok(definition) = &file.result else {
+        let Ok((definition, _)) = &file.result else {
             continue;
         };
         let version = (definition.name.clone(), definition.version);
@@ -117,10 +121,10 @@ fn refuse_twins(checked: &mut [Checked]) {
     }
 }
 
-fn show(checked: &[Checked], console: &mut Console<'_>) -> Result<(), Error> {
+pub(super) fn show(checked: &[Checked], console: &mut Console<'_>) -> Result<(), Error> {
     for file in checked {
         match &file.result {
-            Ok(definition) => console.line(&good(&file.name, definition))?,
+            Ok((definition, _)) => console.line(&good(&file.name, definition))?,
             Err(Mistakes::File(message)) => {
                 console.line(&format!("error: {} {message}\n", file.name))?;
             }
@@ -142,7 +146,7 @@ fn good(name: &str, definition: &Definition) -> String {
     )
 }
 
-fn findings(checked: &[Checked]) -> Vec<Finding<'_>> {
+pub(super) fn findings(checked: &[Checked]) -> Vec<Finding<'_>> {
     let mut findings = Vec::new();
     for file in checked {
         match &file.result {
@@ -174,7 +178,7 @@ fn finding(diagnostic: &Diagnostic) -> Finding<'_> {
     }
 }
 
-fn summary(checked: &[Checked]) -> String {
+pub(super) fn summary(checked: &[Checked]) -> String {
     let mistakes: usize = checked.iter().map(Checked::mistakes).sum();
     let bad = checked.iter().filter(|file| file.mistakes() > 0).count();
     let files = counted(checked.len(), "file");

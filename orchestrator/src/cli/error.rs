@@ -6,7 +6,7 @@ use std::io;
 
 use connectors::{log, store};
 
-use crate::{config, deployment, http, metric, process};
+use crate::{client, config, http, metric, process};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,17 @@ impl Error {
     }
 }
 
+impl From<client::Error> for Error {
+    fn from(error: client::Error) -> Self {
+        match error {
+            client::Error::Log(error) => error.into(),
+            client::Error::Store(error) => error.into(),
+            client::Error::Unseen(reason) => Self::Unseen(reason),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
 impl From<log::Error> for Error {
     fn from(error: log::Error) -> Self {
         match error {
@@ -90,7 +101,7 @@ impl From<process::Error> for Error {
             process::Error::Store(error) => error.into(),
             process::Error::Http(error) => error.into(),
             process::Error::Metric(error) => error.into(),
-            process::Error::Deployment(deployment::Error::Log(error)) => error.into(),
+            process::Error::Deploy(error) => error.into(),
             other => Self::Refused(other.to_string()),
         }
     }

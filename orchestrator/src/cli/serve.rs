@@ -1,14 +1,20 @@
 //! `skald serve`: runs workers and ingress until stopped.
 //!
-//! Absent on purpose: how they work (see [`crate::entry`]).
+//! Absent on purpose: how they work (see [`crate::process`]).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::Error;
+use connectors::kafka::KafkaLog;
+use connectors::redis::RedisStore;
+use schemas::bundle::Bundle;
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::settings::SettingsArgs;
+use super::{Error, deploy};
 use crate::config::{Assignment, Settings};
-use crate::entry;
 use crate::output::Console;
+use crate::process::{self, Plan, Process};
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +46,11 @@ pub struct Args {
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
     let settings = settings(args, console)?;
     tell(&settings);
-    entry::serve(settings)
+    let definitions = match &settings.deploy {
+        Some(directory) => compile(directory, console)?,
+        None => Vec::new(),
+    };
+    serve(&settings, definitions)
 }
 
 /// The settings that the arguments, the file and the environment give together.
@@ -71,4 +81,77 @@ fn tell(settings: &Settings) {
     } else {
         subscriber.try_init()
     };
+}
+
+/// Nothing is started before every definition is good.
+fn compile(directory: &PathBuf, console: &mut Console<'_>) -> Result<Vec<Bundle>, Error> {
+    deploy::compile(std::slice::from_ref(directory), console).map_err(|error| match error {
+        Error::Shown => Error::Refused(format!(
+            "definitions are not deployed: mend the mistakes in `{}` that are shown above",
+            directory.display()
+        )),
+        other => other,
+    })
+}
+
+/// Runs workers and ingress until the process is asked to stop.
+///
+/// # Errors
+/// What ended them.
+fn serve(settings: &Settings, definitions: Vec<Bundle>) -> Result<(), Error> {
+    let plan = Plan {
+        app: settings.app.clone(),
+        instance: settings.instance.clone(),
+        lanes: settings.lanes,
+        workers: if settings.roles.engine {
+            settings.workers
+        } else {
+            0
+        },
+        ingress: settings.roles.ingress,
+        timeouts: settings.timeouts.clone(),
+        batch: settings.batch,
+        keys: settings.inbox.keys.clone(),
+        require_signature: settings.inbox.require_signature,
+        definitions,
+        create_missing: settings.topics.create_missing,
+        listen: settings.listen,
+        client_library: connectors::kafka::library_version(),
+    };
+    let process = process::start::<KafkaLog, RedisStore>(
+        &plan,
+        &settings.kafka.cluster(),
+        &settings.redis.server(),
+    )?;
+    tracing::info!(
+        app = plan.app,
+        instance = plan.instance,
+        lanes = plan.lanes,
+        "Process started."
+    );
+    wait_for_end(&process)?;
+    tracing::info!("Process stops after the transactions in hand.");
+    Ok(process.stop()?)
+}
+
+/// Waits for SIGTERM, SIGINT or the end of a loop.
+fn wait_for_end(process: &Process) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                () = tokio::time::sleep(Duration::from_millis(100)) => {
+                    if process.has_ended() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    })
 }

@@ -22,6 +22,9 @@ pub struct SettingsArgs {
     /// Redis server.
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,
+    /// File with the key to sign inbox records with, `id=secret`.
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
 }
 
 impl SettingsArgs {
@@ -39,11 +42,24 @@ impl SettingsArgs {
             Assignment::flag("kafka.brokers", "--kafka", self.kafka.clone()),
             Assignment::flag("redis.url", "--redis", self.redis.clone()),
         ];
-        let flags = own.into_iter().chain(further).flatten().collect();
+        let own = own.into_iter().chain([self.secrets()?]);
+        let flags = own.chain(further).flatten().collect();
         let loaded = config::load(&Sources::of_process(self.config.clone(), flags))?;
         for warning in loaded.warnings {
             console.talk(&format!("warning: {warning}"));
         }
         Ok(loaded.settings)
+    }
+
+    /// A file, not a flag: command lines are visible to every process of the machine.
+    fn secrets(&self) -> Result<Option<Assignment>, config::Error> {
+        let Some(path) = &self.secret_file else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| config::Error::Unreadable {
+            path: path.clone(),
+            reason: e.to_string(),
+        })?;
+        Ok(Some(Assignment::secrets("--secret-file", text.trim())))
     }
 }

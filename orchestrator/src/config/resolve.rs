@@ -10,9 +10,9 @@ use connectors::log::{Bounds, Timeouts};
 use schemas::signature::Keys;
 
 use super::Error;
-use super::settings::{Inbox, Kafka, Limits, Log, Redis, Roles, Settings, Topics, WAIT_MAX};
+use super::settings::{Inbox, Kafka, Log, Redis, Roles, Settings, Topics, WAIT_MAX};
 use super::typed;
-use super::value::{Secret, Size, Span, Words};
+use super::value::{Secret, Span, Words};
 use crate::suggest::nearest;
 
 /// Fills in defaults and checks everything that can be checked without a server.
@@ -36,7 +36,6 @@ pub fn resolve(typed: typed::Typed) -> Result<Settings, Error> {
         listen: listen(typed.http)?,
         topics: topics(typed.topics)?,
         inbox: inbox(typed.inbox)?,
-        limits: limits(&typed.limits)?,
         log: log(typed.log)?,
     };
     Ok(settings)
@@ -210,7 +209,7 @@ fn batch(typed: &typed::Batch) -> Result<Bounds, Error> {
     let bounds = Bounds {
         records: typed.records.unwrap_or(1_000),
         bytes: typed.bytes.map_or(4 << 20, |s| s.0),
-        wait: typed.wait.map_or(Duration::from_millis(100), |s| s.0),
+        wait: typed.wait.map_or(Duration::from_millis(50), |s| s.0),
     };
     if !(1..=RECORDS_MAX).contains(&bounds.records) {
         return refuse(format!(
@@ -247,14 +246,8 @@ fn listen(typed: typed::Http) -> Result<Option<SocketAddr>, Error> {
 }
 
 fn topics(typed: typed::Topics) -> Result<Topics, Error> {
-    if typed.replication == Some(0) {
-        return refuse(
-            "`topics.replication` is 0; leave it out to use the broker's default.replication.factor",
-        );
-    }
     Ok(Topics {
         create_missing: typed.create_missing.unwrap_or(false),
-        replication: typed.replication,
     })
 }
 
@@ -278,27 +271,6 @@ fn inbox(typed: typed::Inbox) -> Result<Inbox, Error> {
         require_signature,
     })
 }
-
-fn limits(typed: &typed::Limits) -> Result<Limits, Error> {
-    let default = Limits::default();
-    let or = |size: Option<Size>, default: usize| size.map_or(default, |s| s.0);
-    let limits = Limits {
-        record_bytes: or(typed.record_bytes, default.record_bytes),
-        headers: typed.headers.unwrap_or(default.headers),
-        header_bytes: or(typed.header_bytes, default.header_bytes),
-        document_bytes: or(typed.document_bytes, default.document_bytes),
-        output_bytes: or(typed.output_bytes, default.output_bytes),
-    };
-    // A journal record is a document, so it must fit into the topics that Skald creates.
-    if limits.document_bytes > TOPIC_BYTES_MAX || limits.output_bytes > TOPIC_BYTES_MAX {
-        return refuse(
-            "`limits.document_bytes` and `limits.output_bytes` must not exceed 2MiB, the size limit of Skald's topics",
-        );
-    }
-    Ok(limits)
-}
-
-const TOPIC_BYTES_MAX: usize = 2 << 20;
 
 fn log(typed: typed::Log) -> Result<Log, Error> {
     let format = typed.format.unwrap_or_else(|| "text".into());

@@ -46,8 +46,6 @@ pub struct Settings {
     pub topics: Topics,
     /// Signatures.
     pub inbox: Inbox,
-    /// Sizes.
-    pub limits: Limits,
     /// Messages on stderr.
     pub log: Log,
 }
@@ -112,8 +110,6 @@ pub struct Roles {
 pub struct Topics {
     /// Create missing command topics.
     pub create_missing: bool,
-    /// Replication factor; `None`: the broker's default.
-    pub replication: Option<u16>,
 }
 
 /// Signatures of inbox records.
@@ -123,33 +119,6 @@ pub struct Inbox {
     pub keys: Keys,
     /// Refuse what is not signed.
     pub require_signature: bool,
-}
-
-/// What is too large.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Value of an incoming record.
-    pub record_bytes: usize,
-    /// Number of headers of an incoming record.
-    pub headers: usize,
-    /// Headers of an incoming record.
-    pub header_bytes: usize,
-    /// Stored document.
-    pub document_bytes: usize,
-    /// Anything produced.
-    pub output_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            record_bytes: 1 << 20,
-            headers: 64,
-            header_bytes: 16 << 10,
-            document_bytes: 256 << 10,
-            output_bytes: 1 << 20,
-        }
-    }
 }
 
 /// Messages on stderr.

@@ -77,6 +77,17 @@ impl Assignment {
     }
 }
 
+impl Assignment {
+    /// `inbox.secrets` from a text `id=secret,id=secret`.
+    pub fn secrets(flag: &str, text: &str) -> Self {
+        Self {
+            key: "inbox.secrets".into(),
+            value: Form::Secrets.read(text),
+            place: format!("flag `{flag}`"),
+        }
+    }
+}
+
 impl Provider for Assignment {
     fn metadata(&self) -> Metadata {
         Metadata::named(self.place.clone())
@@ -182,7 +193,7 @@ fn secret(pair: &str) -> Dict {
 }
 
 /// Every key that a variable can set.
-pub(super) const KEYS: [(&str, Form); 26] = [
+pub(super) const KEYS: [(&str, Form); 20] = [
     ("app", Form::Text),
     ("instance", Form::Text),
     ("lanes", Form::Scalar),
@@ -199,14 +210,8 @@ pub(super) const KEYS: [(&str, Form); 26] = [
     ("batch.wait", Form::Text),
     ("http.listen", Form::Text),
     ("topics.create_missing", Form::Scalar),
-    ("topics.replication", Form::Scalar),
     ("inbox.secrets", Form::Secrets),
     ("inbox.require_signature", Form::Scalar),
-    ("limits.record_bytes", Form::Text),
-    ("limits.headers", Form::Scalar),
-    ("limits.header_bytes", Form::Text),
-    ("limits.document_bytes", Form::Text),
-    ("limits.output_bytes", Form::Text),
     ("log.format", Form::Text),
     ("log.filter", Form::Text),
 ];

@@ -41,8 +41,6 @@ pub struct Typed {
     pub topics: Topics,
     /// Signatures of inbox records.
     pub inbox: Inbox,
-    /// What is too large.
-    pub limits: Limits,
     /// Messages on stderr.
     pub log: Log,
 }
@@ -85,7 +83,7 @@ pub struct Batch {
     pub records: Option<usize>,
     /// Bytes of keys and values at most; the first record is always taken. Default `4MiB`.
     pub bytes: Option<Size>,
-    /// How long an idle worker waits for a first record before it looks at its timers. Default `100ms`, at most `1s`.
+    /// How long an idle worker waits for a first record before it looks at its timers. Default `50ms`, at most `1s`.
     pub wait: Option<Span>,
 }
 
@@ -103,8 +101,6 @@ pub struct Http {
 pub struct Topics {
     /// Create the command topics that definitions name and the cluster lacks. Default `false`: they are only checked.
     pub create_missing: Option<bool>,
-    /// Replication factor of topics that Skald creates. Default: the broker's.
-    pub replication: Option<u16>,
 }
 
 /// `[inbox]`
@@ -125,22 +121,6 @@ pub struct InboxSecret {
     pub id: String,
     /// The key itself, at least 16 bytes.
     pub secret: Secret,
-}
-
-/// `[limits]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Value of an incoming record at most. Default `1MiB`.
-    pub record_bytes: Option<Size>,
-    /// Headers of an incoming record at most. Default 64.
-    pub headers: Option<usize>,
-    /// Names and values of the headers of an incoming record at most. Default `16KiB`.
-    pub header_bytes: Option<Size>,
-    /// Stored document of one instance at most. Default `256KiB`.
-    pub document_bytes: Option<Size>,
-    /// Command, event or dead letter at most. Default `1MiB`.
-    pub output_bytes: Option<Size>,
 }
 
 /// `[log]`

@@ -21,7 +21,9 @@ impl LaneClock {
 
     /// Now, for timers that are due.
     pub fn now_ms(&self, wall_ms: i64) -> i64 {
-        let Some((newest, since)) = self.seen else { return wall_ms };
+        let Some((newest, since)) = self.seen else {
+            return wall_ms;
+        };
         let since = i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX);
         newest.saturating_add(since).min(wall_ms)
     }

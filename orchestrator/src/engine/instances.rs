@@ -28,7 +28,10 @@ pub struct Instances<'a> {
 impl<'a> Instances<'a> {
     /// Over the documents that were loaded.
     pub fn new(loaded: &'a BTreeMap<String, Option<Vec<u8>>>) -> Self {
-        Self { loaded, touched: BTreeMap::new() }
+        Self {
+            loaded,
+            touched: BTreeMap::new(),
+        }
     }
 
     /// The instance of this id.
@@ -42,13 +45,24 @@ impl<'a> Instances<'a> {
                 Ok(before) => before,
                 Err(error) => return Err(format!("document `{id}` cannot be read: {error}")),
             };
-            self.touched.insert(id.to_owned(), Touched { now: before.clone(), before });
+            self.touched.insert(
+                id.to_owned(),
+                Touched {
+                    now: before.clone(),
+                    before,
+                },
+            );
         }
-        Ok(self.touched.entry(id.to_owned()).or_insert(Touched { before: None, now: None }))
+        Ok(self.touched.entry(id.to_owned()).or_insert(Touched {
+            before: None,
+            now: None,
+        }))
     }
 
     /// Every instance that changed, in the order of ids.
     pub fn changed(&self) -> impl Iterator<Item = (&String, &Touched)> {
-        self.touched.iter().filter(|(_, touched)| touched.before != touched.now)
+        self.touched
+            .iter()
+            .filter(|(_, touched)| touched.before != touched.now)
     }
 }

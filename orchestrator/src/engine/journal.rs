@@ -39,11 +39,17 @@ pub fn keep(chunks: &mut Chunks, chunk: Chunk) -> Result<JournalRead, String> {
                 header = Some((record.offset, h.end));
                 images.counters = h.counters;
             }
-            JournalRecord::Image { id, document } => images.documents.push((id.to_string(), document)),
+            JournalRecord::Image { id, document } => {
+                images.documents.push((id.to_string(), document))
+            }
         }
     }
     if records > 0 {
         chunks.push_back(images);
     }
-    Ok(JournalRead { next: chunk.next, records, header })
+    Ok(JournalRead {
+        next: chunk.next,
+        records,
+        header,
+    })
 }

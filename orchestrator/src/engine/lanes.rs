@@ -85,7 +85,12 @@ impl Lane {
     pub fn committed(&mut self) -> Option<Outcome> {
         let mut outcome = self.outcome.take()?;
         let end = outcome.end;
-        let timers = self.entries.iter().filter(|e| e.record.offset < end).flat_map(timers_of).collect();
+        let timers = self
+            .entries
+            .iter()
+            .filter(|e| e.record.offset < end)
+            .flat_map(timers_of)
+            .collect();
         self.entries.retain(|entry| entry.record.offset >= end);
         self.taken = 0;
         self.outstanding = Some(Write {
@@ -99,7 +104,10 @@ impl Lane {
 
     /// Nothing is known any more.
     pub fn forget(&mut self) {
-        *self = Self { clock: self.clock, ..Self::default() };
+        *self = Self {
+            clock: self.clock,
+            ..Self::default()
+        };
     }
 }
 

@@ -1,6 +1,6 @@
 //! Effects as records, and the check every output passes before it is written.
 //!
-//! Absent on purpose: rights and outages, which show only when a record is written.
+//! Absent on purpose: outages, which are nobody's fault, and rights that no record was refused for yet.
 
 use saga_lib::effect::{Effect, Note};
 use saga_lib::id::SagaId;
@@ -45,8 +45,14 @@ pub fn encode(
         time_ms: input.time_ms,
     };
     match effect {
-        Effect::Publish(publish) => (command::encode_publish(&context, publish), OutputClass::Event),
-        Effect::Command(command) => (command::encode_command(&context, command), OutputClass::Command),
+        Effect::Publish(publish) => (
+            command::encode_publish(&context, publish),
+            OutputClass::Event,
+        ),
+        Effect::Command(command) => (
+            command::encode_command(&context, command),
+            OutputClass::Command,
+        ),
         Effect::Orphan { .. } | Effect::DeadLetter { .. } | Effect::Note(_) => {
             unreachable!("only commands and published events are encoded here")
         }
@@ -57,23 +63,46 @@ pub fn encode(
 pub fn check(topics: &Topics, record: &Outgoing) -> Check {
     match topics.state(&record.topic) {
         None => Check::LookUp,
-        Some(TopicState::Missing) => {
-            Check::Bad(format!("topic `{}` does not exist: create it, then `skald saga retry`", record.topic))
-        }
+        Some(TopicState::Missing) => Check::Bad(format!(
+            "topic `{}` does not exist: create it, then `skald saga retry`",
+            record.topic
+        )),
         Some(TopicState::Takes(max)) if record.size() > max => Check::Bad(format!(
             "record of {} bytes is larger than `max.message.bytes` ({max}) of topic `{}`: send less or raise the limit, then `skald saga retry`",
             record.size(),
             record.topic
         )),
-        Some(TopicState::Takes(_)) => Check::Good,
+        Some(TopicState::Takes(_)) => match topics.refusal(&record.topic, record.size()) {
+            Some(reason) => Check::Bad(refused(&record.topic, reason)),
+            None => Check::Good,
+        },
     }
+}
+
+/// Why a record that looked good was refused, and what to do.
+fn refused(topic: &str, reason: &str) -> String {
+    format!(
+        "topic `{topic}` does not take the record ({reason}): grant the right to write or mend the topic, then `skald saga retry`"
+    )
 }
 
 /// The fact of one input.
 pub fn fact(done: &Done<'_>, effects: &[Effect], lane: u32, index: u32) -> Fact {
     let (applied, reason) = Verdict::of(&done.applied);
-    let commands = effects.iter().filter_map(|e| if let Effect::Command(c) = e { Some(SentCommand::from(c)) } else { None });
-    let notes = effects.iter().filter_map(|e| if let Effect::Note(n) = e { Some(Note::clone(n)) } else { None });
+    let commands = effects.iter().filter_map(|e| {
+        if let Effect::Command(c) = e {
+            Some(SentCommand::from(c))
+        } else {
+            None
+        }
+    });
+    let notes = effects.iter().filter_map(|e| {
+        if let Effect::Note(n) = e {
+            Some(Note::clone(n))
+        } else {
+            None
+        }
+    });
     let status = |i: &saga_lib::instance::Instance| i.status;
     let revision = |i: &saga_lib::instance::Instance| i.revision;
     Fact {

@@ -37,6 +37,8 @@ pub struct Timers {
 pub struct Fired {
     /// Records to write, with their tokens.
     pub records: Vec<(Outgoing, u64)>,
+    /// When those timers were due, ms.
+    pub due_ms: Vec<i64>,
     /// An entry has no document: the lane must be rebuilt.
     pub lost: Option<String>,
 }
@@ -45,7 +47,11 @@ impl Timers {
     /// Is there room for more?
     pub fn room(&self, lane: LaneNo) -> usize {
         let on_their_way = self.lanes.get(&lane).map_or(0, BTreeSet::len);
-        if on_their_way >= ON_THEIR_WAY_MAX { 0 } else { DUE_MAX }
+        if on_their_way >= ON_THEIR_WAY_MAX {
+            0
+        } else {
+            DUE_MAX
+        }
     }
 
     /// How many entries to ask the store for: those on their way are still due there.
@@ -62,21 +68,33 @@ impl Timers {
                 fired.lost = Some(entry.id.clone());
                 break;
             };
-            let (Ok(header), Ok(saga)) = (Header::parse(text.as_bytes()), SagaId::parse(&entry.id)) else { continue };
+            let (Ok(header), Ok(saga)) = (Header::parse(text.as_bytes()), SagaId::parse(&entry.id))
+            else {
+                continue;
+            };
             let timer = (entry.id.clone(), header.arm);
             if !self.lanes.entry(lane).or_default().insert(timer.clone()) {
                 continue;
             }
+            fired.due_ms.push(entry.score_ms);
             if matches!(header.wake, Wake::Expire(_)) {
                 expire.push((saga, header.arm));
             } else {
                 let record = inbox::encode_timer(topics, lanes, &saga, header.arm);
-                fired.records.push((record, self.remember(lane, vec![timer])));
+                fired
+                    .records
+                    .push((record, self.remember(lane, vec![timer])));
             }
         }
         for part in expire.chunks(EXPIRE_ENTRIES_MAX) {
-            let timers = part.iter().map(|(saga, arm)| (saga.to_string(), *arm)).collect();
-            fired.records.push((inbox::encode_expire(topics, lane, part), self.remember(lane, timers)));
+            let timers = part
+                .iter()
+                .map(|(saga, arm)| (saga.to_string(), *arm))
+                .collect();
+            fired.records.push((
+                inbox::encode_expire(topics, lane, part),
+                self.remember(lane, timers),
+            ));
         }
         fired
     }
@@ -89,7 +107,9 @@ impl Timers {
 
     /// The delivery of a record is known; a failed one is forgotten, so that it is written again.
     pub fn delivered(&mut self, token: u64, ok: bool) {
-        let Some((lane, timers)) = self.by_token.remove(&token) else { return };
+        let Some((lane, timers)) = self.by_token.remove(&token) else {
+            return;
+        };
         if ok {
             return;
         }

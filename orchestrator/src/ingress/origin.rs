@@ -15,7 +15,12 @@ use crate::registry::Definitions;
 ///
 /// # Errors
 /// [`Trouble::Stop`] for a recorded partition, [`Trouble::Later`] if the log does not answer.
-pub fn origin<L: Log>(log: &mut L, names: &Topics, definitions: &Definitions, source: &Partition) -> Result<i64, Trouble> {
+pub fn origin<L: Log>(
+    log: &mut L,
+    names: &Topics,
+    definitions: &Definitions,
+    source: &Partition,
+) -> Result<i64, Trouble> {
     if definitions.sources.contains(source) {
         return Err(Trouble::Stop(format!(
             "{}/{} was read before but its committed offset is gone (they expire after 7 days without members): say where to go on with `skald source accept --from`",
@@ -24,7 +29,9 @@ pub fn origin<L: Log>(log: &mut L, names: &Topics, definitions: &Definitions, so
     }
     let later = |error: connectors::log::Error| Trouble::Later(error.to_string());
     let extent = log.extent(source).map_err(later)?;
-    if source.topic == names.redrive() || definitions.sources.iter().any(|s| s.topic == source.topic) {
+    if source.topic == names.redrive()
+        || definitions.sources.iter().any(|s| s.topic == source.topic)
+    {
         return Ok(extent.begin);
     }
     let mut first: Option<i64> = None;

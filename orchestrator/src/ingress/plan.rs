@@ -15,8 +15,8 @@ use schemas::topics::Topics;
 use schemas::{dead_letter, redrive};
 use serde_json::Value;
 
-use crate::stats::Stats;
 use crate::registry::Definitions;
+use crate::stats::Stats;
 use crate::worker::role::{LanePlan, Output, OutputClass};
 
 /// What a plan needs to know.
@@ -57,15 +57,26 @@ struct Refusal {
 }
 
 /// Plans `records` in order. `refused` names offsets whose outputs the log refused, with the reason.
-pub fn plan(cx: &Context<'_>, records: &[Received], refused: &[(i64, String)], in_a_row: u32) -> Outcome {
-    let mut out = Outcome { in_a_row, ..Outcome::default() };
+pub fn plan(
+    cx: &Context<'_>,
+    records: &[Received],
+    refused: &[(i64, String)],
+    in_a_row: u32,
+) -> Outcome {
+    let mut out = Outcome {
+        in_a_row,
+        ..Outcome::default()
+    };
     for record in records {
         out.end = record.offset + 1;
-        let oldest = out.stats.oldest_ms.get_or_insert(record.timestamp_ms);
-        *oldest = (*oldest).min(record.timestamp_ms);
-        *out.stats.consumed.entry("event").or_default() += 1;
+        out.stats.arrived("event", record.timestamp_ms);
         if let Some((_, reason)) = refused.iter().find(|(offset, _)| *offset == record.offset) {
-            let refusal = Refusal { class: "output_refused", stage: "produce", message: reason.clone(), definition: None };
+            let refusal = Refusal {
+                class: "output_refused",
+                stage: "produce",
+                message: reason.clone(),
+                definition: None,
+            };
             set_aside(cx, &mut out, record, &refusal);
         } else {
             one(cx, &mut out, record);
@@ -83,7 +94,12 @@ fn one(cx: &Context<'_>, out: &mut Outcome, record: &Received) {
                 (&redriven, decoded.definition)
             }
             Err(error) => {
-                let refusal = Refusal { class: "undecodable", stage: "decode", message: error.to_string(), definition: None };
+                let refusal = Refusal {
+                    class: "undecodable",
+                    stage: "decode",
+                    message: error.to_string(),
+                    definition: None,
+                };
                 return set_aside(cx, out, record, &refusal);
             }
         }
@@ -95,20 +111,35 @@ fn one(cx: &Context<'_>, out: &mut Outcome, record: &Received) {
         Ok(Some(decoded)) => decoded_event(cx, out, record, &decoded, only.as_deref()),
         Err(error) => {
             *out.stats.undecodable.entry("event").or_default() += 1;
-            let refusal = Refusal { class: "undecodable", stage: "decode", message: error.to_string(), definition: only };
+            let refusal = Refusal {
+                class: "undecodable",
+                stage: "decode",
+                message: error.to_string(),
+                definition: only,
+            };
             set_aside(cx, out, record, &refusal);
         }
     }
 }
 
 /// One inbox record per matching definition; a definition that refuses the event costs the others nothing.
-fn decoded_event(cx: &Context<'_>, out: &mut Outcome, record: &Received, decoded: &Decoded, only: Option<&str>) {
+fn decoded_event(
+    cx: &Context<'_>,
+    out: &mut Outcome,
+    record: &Received,
+    decoded: &Decoded,
+    only: Option<&str>,
+) {
     let mut matched = false;
     for (reference, active, definition) in cx.definitions.active() {
         if only.is_some_and(|only| !names_same(only, &reference)) {
             continue;
         }
-        for start in definition.starts.iter().filter(|s| matches_record(s, record, decoded)) {
+        for start in definition
+            .starts
+            .iter()
+            .filter(|s| matches_record(s, record, decoded))
+        {
             if only.is_none() && before_activation(start, active, record) {
                 continue;
             }
@@ -116,7 +147,11 @@ fn decoded_event(cx: &Context<'_>, out: &mut Outcome, record: &Received, decoded
             match inbox_record(cx, record, decoded, (&reference, definition), start) {
                 Ok(Some(outgoing)) => {
                     out.in_a_row = 0;
-                    out.plan.outputs.push(Output { record: outgoing, input: record.offset, class: OutputClass::Inbox });
+                    out.plan.outputs.push(Output {
+                        record: outgoing,
+                        input: record.offset,
+                        class: OutputClass::Inbox,
+                    });
                 }
                 Ok(None) => out.stats.skip("filtered"),
                 Err(refusal) => set_aside(cx, out, record, &refusal),
@@ -135,7 +170,11 @@ fn names_same(only: &str, reference: &str) -> bool {
 }
 
 fn matches_record(start: &Start, record: &Received, decoded: &Decoded) -> bool {
-    start.topic == record.partition.topic && start.r#type.as_ref().is_none_or(|t| decoded.r#type.as_ref() == Some(t))
+    start.topic == record.partition.topic
+        && start
+            .r#type
+            .as_ref()
+            .is_none_or(|t| decoded.r#type.as_ref() == Some(t))
 }
 
 /// A definition deployed later skips events before its own start point.
@@ -154,17 +193,30 @@ fn inbox_record(
     (reference, definition): (&str, &Definition),
     start: &Start,
 ) -> Result<Option<Outgoing>, Refusal> {
-    let refuse = |class, message| Refusal { class, stage: class, message, definition: Some(reference.to_owned()) };
+    let refuse = |class, message| Refusal {
+        class,
+        stage: class,
+        message,
+        definition: Some(reference.to_owned()),
+    };
     let scope = Scope::new().with(&start.bind, &decoded.payload);
-    let wanted = start.filter.as_ref().map_or(Ok(true), |filter| truth(filter, &scope));
+    let wanted = start
+        .filter
+        .as_ref()
+        .map_or(Ok(true), |filter| truth(filter, &scope));
     if !wanted.map_err(|fault| refuse("filter", format!("`where` of {reference}: {fault}")))? {
         return Ok(None);
     }
-    let key = text(&start.key, &scope).map_err(|fault| refuse("key", format!("`key` of {reference}: {fault}")))?;
-    let place = format!("{}/{}/{}", record.partition.topic, record.partition.number, record.offset);
+    let key = text(&start.key, &scope)
+        .map_err(|fault| refuse("key", format!("`key` of {reference}: {fault}")))?;
+    let place = format!(
+        "{}/{}/{}",
+        record.partition.topic, record.partition.number, record.offset
+    );
     let trigger = match (&decoded.trigger, &start.id) {
         (Some(trigger), _) => trigger.clone(),
-        (None, Some(id)) => text(id, &scope).map_err(|fault| refuse("key", format!("`id` of {reference}: {fault}")))?,
+        (None, Some(id)) => text(id, &scope)
+            .map_err(|fault| refuse("key", format!("`id` of {reference}: {fault}")))?,
         (None, None) => place.clone(),
     };
     let event = Event {
@@ -174,11 +226,19 @@ fn inbox_record(
         trigger,
         payload: decoded.payload.clone(),
     };
-    let saga = transition::saga_id(definition, &event).map_err(|error| refuse("key", format!("`key` of {reference}: {error}")))?;
-    let origin = Origin { id: &event.trigger, traceparent: decoded.traceparent.as_deref() };
+    let saga = transition::saga_id(definition, &event)
+        .map_err(|error| refuse("key", format!("`key` of {reference}: {error}")))?;
+    let origin = Origin {
+        id: &event.trigger,
+        traceparent: decoded.traceparent.as_deref(),
+    };
     let mut outgoing = encode_event(cx.names, cx.lanes, &saga, reference, &event, &origin);
     if outgoing.size() > cx.bytes_max {
-        let message = format!("the inbox record would have {} bytes, more than {}", outgoing.size(), cx.bytes_max);
+        let message = format!(
+            "the inbox record would have {} bytes, more than {}",
+            outgoing.size(),
+            cx.bytes_max
+        );
         return Err(refuse("too_large", message));
     }
     let lane = outgoing.partition.unwrap_or_default();
@@ -189,7 +249,10 @@ fn inbox_record(
 fn truth(expr: &Expr, scope: &Scope<'_>) -> Result<bool, Fault> {
     match expr.evaluate(scope)? {
         Value::Bool(truth) => Ok(truth),
-        other => Err(Fault { expression: expr.source().to_owned(), message: format!("{other} is not true or false") }),
+        other => Err(Fault {
+            expression: expr.source().to_owned(),
+            message: format!("{other} is not true or false"),
+        }),
     }
 }
 
@@ -198,7 +261,10 @@ fn text(expr: &Expr, scope: &Scope<'_>) -> Result<String, Fault> {
     match expr.evaluate(scope)? {
         Value::String(text) if !text.is_empty() => Ok(text),
         Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
-        other => Err(Fault { expression: expr.source().to_owned(), message: format!("{other} is no text or whole number") }),
+        other => Err(Fault {
+            expression: expr.source().to_owned(),
+            message: format!("{other} is no text or whole number"),
+        }),
     }
 }
 
@@ -215,5 +281,9 @@ fn set_aside(cx: &Context<'_>, out: &mut Outcome, record: &Received, refusal: &R
         delivery_count: 1,
     };
     let letter = dead_letter::encode(cx.names, record, &cause);
-    out.plan.outputs.push(Output { record: letter, input: record.offset, class: OutputClass::DeadLetter });
+    out.plan.outputs.push(Output {
+        record: letter,
+        input: record.offset,
+        class: OutputClass::DeadLetter,
+    });
 }

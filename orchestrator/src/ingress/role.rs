@@ -14,6 +14,7 @@ use schemas::topics::{self, Topics as Names};
 
 use super::origin;
 use super::plan::{self, Context, Outcome};
+use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::observe::Observer;
 use crate::registry::Registry;
@@ -38,6 +39,8 @@ pub struct Setup {
     pub registry: Registry,
     /// The process' lease on its instance name.
     pub lease: Lease,
+    /// Ends what dead workers left open.
+    pub janitor: Janitor,
     /// Dead letters in a row after which a source stops.
     pub dead_letters_in_a_row_max: u32,
     /// Where events are told.
@@ -66,7 +69,13 @@ pub struct Ingress {
 impl Ingress {
     /// An ingress that owns nothing yet.
     pub fn new(setup: Setup, subscribed: Vec<String>) -> Self {
-        Self { setup, partitions: Vec::new(), sources: BTreeMap::new(), subscribed, refreshed: None }
+        Self {
+            setup,
+            partitions: Vec::new(),
+            sources: BTreeMap::new(),
+            subscribed,
+            refreshed: None,
+        }
     }
 
     /// Topics to read: those that active definitions start from, and the redrive topic. Missing ones are left out until they exist.
@@ -76,7 +85,10 @@ impl Ingress {
         topics.retain(|topic| match log.topic(topic) {
             Ok(Some(_)) => true,
             Ok(None) => {
-                tracing::warn!(topic, "Start topic does not exist yet; no saga starts from it until it is created.");
+                tracing::warn!(
+                    topic,
+                    "Start topic does not exist yet; no saga starts from it until it is created."
+                );
                 false
             }
             Err(_) => false,
@@ -108,18 +120,30 @@ impl Ingress {
             bytes_max: INBOX_BYTES_MAX,
         };
         let source = self.sources.entry(lane).or_default();
-        let mut outcome = plan::plan(&cx, &source.entries[..source.taken], &source.refused, source.in_a_row);
+        let mut outcome = plan::plan(
+            &cx,
+            &source.entries[..source.taken],
+            &source.refused,
+            source.in_a_row,
+        );
         if outcome.in_a_row > self.setup.dead_letters_in_a_row_max {
             let reason = format!(
                 "{} dead letters in a row: after a bad deploy the topic would be drained into `{}`; mend the definition, then restart",
                 outcome.in_a_row,
                 self.setup.names.dead_letter(&partition.topic)
             );
-            return Planned { lane, end: Err(reason) };
+            return Planned {
+                lane,
+                end: Err(reason),
+            };
         }
         if !definitions.sources.contains(&partition) {
             let record = bundle::encode_source(&self.setup.names, &partition);
-            outcome.plan.outputs.push(Output { record, input: outcome.end - 1, class: OutputClass::Inbox });
+            outcome.plan.outputs.push(Output {
+                record,
+                input: outcome.end - 1,
+                class: OutputClass::Inbox,
+            });
         }
         let end = outcome.end;
         source.outcome = Some(outcome);
@@ -144,11 +168,21 @@ impl Ingress {
     }
 
     fn create_dead_letter_topics<L: Log>(&self, log: &mut L, partitions: &[Partition]) {
-        let mut names: Vec<String> = partitions.iter().map(|p| self.setup.names.dead_letter(&p.topic)).collect();
+        let mut names: Vec<String> = partitions
+            .iter()
+            .map(|p| self.setup.names.dead_letter(&p.topic))
+            .collect();
         names.sort();
         names.dedup();
         let config = topics::settings(topics::Kind::DeadLetter);
-        let specs: Vec<_> = names.into_iter().map(|name| TopicSpec { name, partitions: 1, config: config.clone() }).collect();
+        let specs: Vec<_> = names
+            .into_iter()
+            .map(|name| TopicSpec {
+                name,
+                partitions: 1,
+                config: config.clone(),
+            })
+            .collect();
         if let Err(error) = log.create_topics(&specs) {
             tracing::warn!(%error, "Dead-letter topics could not be created.");
         }
@@ -180,7 +214,10 @@ impl<L: Log> Role<L> for Ingress {
     }
 
     fn lane(&self, partition: &Partition) -> Option<LaneNo> {
-        self.partitions.iter().position(|p| p == partition).and_then(|at| u32::try_from(at).ok())
+        self.partitions
+            .iter()
+            .position(|p| p == partition)
+            .and_then(|at| u32::try_from(at).ok())
     }
 
     fn keep(&mut self, lane: LaneNo, records: Vec<Received>) {
@@ -204,18 +241,32 @@ impl<L: Log> Role<L> for Ingress {
                     self.take(*lane, *from, *records);
                 }
                 let positions = loads.iter().map(|_| Position::default()).collect();
-                Event::Rounded(Ok(Round { answers: Vec::new(), positions }))
+                Event::Rounded(Ok(Round {
+                    answers: Vec::new(),
+                    positions,
+                }))
             }
             Effect::Origin { lane } => {
                 let source = self.partitions[lane as usize].clone();
                 let definitions = self.setup.registry.snapshot();
-                Event::Origin(origin::origin(log, &self.setup.names, &definitions, &source))
+                Event::Origin(origin::origin(
+                    log,
+                    &self.setup.names,
+                    &definitions,
+                    &source,
+                ))
             }
             other => Event::Origin(Err(Trouble::Stop(format!("an ingress has no {other:?}")))),
         }
     }
 
-    fn plan(&mut self, _log: &mut L, lanes: &[LaneNo], refused: &[(LaneNo, i64, String)], set_aside: Option<&str>) -> Vec<Planned> {
+    fn plan(
+        &mut self,
+        _log: &mut L,
+        lanes: &[LaneNo],
+        refused: &[(LaneNo, i64, String)],
+        set_aside: Option<&str>,
+    ) -> Vec<Planned> {
         if let Some((lane, input, reason)) = refused.last() {
             self.source(*lane).refused.push((*input, reason.clone()));
         }
@@ -228,27 +279,42 @@ impl<L: Log> Role<L> for Ingress {
     }
 
     fn planned(&self, lane: LaneNo) -> Option<&LanePlan> {
-        self.sources.get(&lane)?.outcome.as_ref().map(|outcome| &outcome.plan)
+        self.sources
+            .get(&lane)?
+            .outcome
+            .as_ref()
+            .map(|outcome| &outcome.plan)
     }
 
     fn committed(&mut self, lanes: &[LaneNo]) {
         for lane in lanes {
             let topic = self.partitions[*lane as usize].topic.clone();
             let source = self.sources.entry(*lane).or_default();
-            let Some(outcome) = source.outcome.take() else { continue };
+            let Some(outcome) = source.outcome.take() else {
+                continue;
+            };
             source.entries.retain(|record| record.offset >= outcome.end);
             source.taken = 0;
             source.in_a_row = outcome.in_a_row;
-            self.setup.observer.ingested(&topic, &outcome.plan, &outcome.stats);
+            self.setup
+                .observer
+                .ingested(&topic, &outcome.plan, &outcome.stats);
         }
     }
 
     fn between(&mut self, log: &mut L, machine: &mut Worker) {
-        if self.refreshed.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+        if self
+            .refreshed
+            .is_none_or(|at| at.elapsed() >= Duration::from_secs(1))
+        {
             self.refreshed = Some(Instant::now());
             self.refresh(log);
             self.setup.observer.lanes(machine.states());
         }
+    }
+
+    fn met(&mut self, transactional_id: &str) {
+        self.setup.janitor.suspect(transactional_id);
     }
 
     fn still_ours(&mut self) -> Result<(), String> {

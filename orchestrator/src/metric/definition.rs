@@ -90,10 +90,12 @@ impl Sagas {
             replies_duplicate: self.replies_duplicate.with(&[name]),
             replies_orphaned: self.replies_orphaned.with(&[name]),
             steps: Mutex::default(),
-            incidents: incident_kinds()
+            incidents: IncidentKind::ALL
+                .into_iter()
                 .map(|kind| (kind, self.incidents.with(&[name, kind.word()])))
                 .collect(),
-            incidents_open: incident_kinds()
+            incidents_open: IncidentKind::ALL
+                .into_iter()
                 .map(|kind| {
                     let gauge = self.incidents_open.with(&[name, kind.word()]);
                     (kind, LaneSum::new(gauge))
@@ -191,28 +193,6 @@ pub struct StepMetrics {
     pub retries: IntCounter,
     /// `skald_compensations_total{def, step, outcome}`.
     pub compensations: Family<CompensationOutcome, IntCounter>,
-}
-
-/// Every kind of incident.
-fn incident_kinds() -> impl Iterator<Item = IncidentKind> {
-    use IncidentKind::{
-        CompensationFailing, CompensationRefused, Declared, ExpressionFault, OutputRefused, Panic,
-        Poison, Program, RetriesExhausted, UnknownDefinition, UnknownPivot,
-    };
-    [
-        UnknownPivot,
-        CompensationRefused,
-        CompensationFailing,
-        RetriesExhausted,
-        ExpressionFault,
-        OutputRefused,
-        Panic,
-        UnknownDefinition,
-        Poison,
-        Declared,
-        Program,
-    ]
-    .into_iter()
 }
 
 type Named = (&'static str, &'static str);

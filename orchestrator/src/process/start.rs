@@ -9,15 +9,16 @@ use connectors::log::{Bounds, Group, Log, Options, Timeouts};
 use connectors::store::Store;
 use saga_lib::ir::{Compensation, Definition, Kind as NodeKind};
 use saga_lib::lane;
-use schemas::bundle::Installation;
+use schemas::bundle::{Bundle, Installation};
 use schemas::signature::Keys;
 use schemas::topics::Topics;
 
-use super::{Error, Process, topics, watchdog};
-use crate::deployment::{self, Compiled, Deployer};
+use super::{Error, Process, installation, topics, watchdog};
+use crate::client::deploy;
 use crate::engine::{self, Engine};
 use crate::http::{Component, Health, Server};
 use crate::ingress::{self, Ingress};
+use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::metric::{Build, Metrics};
 use crate::observe::Observer;
@@ -56,7 +57,7 @@ pub struct Plan {
     /// Are unsigned internal records refused?
     pub require_signature: bool,
     /// Definitions to deploy first.
-    pub definitions: Vec<Compiled>,
+    pub definitions: Vec<Bundle>,
     /// Are missing command and start topics created?
     pub create_missing: bool,
     /// Where health and metrics are served.
@@ -75,6 +76,7 @@ struct Common<'a, L: Log, S: Store> {
     registry: Registry,
     installation: String,
     lease: Lease,
+    janitor: Janitor,
     metrics: Metrics,
     health: Health,
     stop: Stop,
@@ -84,18 +86,28 @@ struct Common<'a, L: Log, S: Store> {
 ///
 /// # Errors
 /// See [`Error`]: each names what is wrong and what to do.
-pub fn start<L: Log, S: Store>(plan: &Plan, cluster: &L::Cluster, server: &S::Server) -> Result<Process, Error> {
+pub fn start<L: Log, S: Store>(
+    plan: &Plan,
+    cluster: &L::Cluster,
+    server: &S::Server,
+) -> Result<Process, Error> {
     let names = Topics::new(&plan.app)?;
     let metrics = Metrics::new(Build::of(&plan.client_library))?;
     let health = Health::new(plan.timeouts.session.max(Duration::from_secs(5)));
     // First of all, so that an orchestrator of containers can ask while the start waits for servers.
-    let http = plan.listen.map(|listen| Server::start(listen, metrics.clone(), health.clone())).transpose()?;
+    let http = plan
+        .listen
+        .map(|listen| Server::start(listen, metrics.clone(), health.clone()))
+        .transpose()?;
     let mut store = S::open(server, &plan.app)?;
-    let mut admin = L::open(cluster, &Options {
-        client_id: format!("{}.admin.{}", plan.app, plan.instance),
-        timeouts: plan.timeouts.clone(),
-        ..Options::default()
-    })?;
+    let mut admin = L::open(
+        cluster,
+        &Options {
+            client_id: format!("{}.admin.{}", plan.app, plan.instance),
+            timeouts: plan.timeouts.clone(),
+            ..Options::default()
+        },
+    )?;
     topics::ensure(&mut admin, &names, plan.lanes)?;
     let installation = deploy_in_turn::<L>(plan, cluster, &names, &mut admin)?;
     let registry = Registry::new(&names);
@@ -105,35 +117,71 @@ pub fn start<L: Log, S: Store>(plan: &Plan, cluster: &L::Cluster, server: &S::Se
     store.counters(0)?;
     let holder = uuid::Uuid::new_v4().to_string();
     let lease = Lease::take(store, &plan.instance, &holder, &stop)?;
+    let janitor = Janitor::default();
+    let neighbours = L::open(
+        cluster,
+        &Options {
+            client_id: format!("{}.janitor.{}", plan.app, plan.instance),
+            ..Options::default()
+        },
+    )?;
+    janitor.clone().work(
+        neighbours,
+        S::open(server, &plan.app)?,
+        plan.instance.clone(),
+        stop.clone(),
+    );
     let installation = installation.uuid;
-    let common = Common::<L, S> { plan, cluster, server, names, keys: plan.keys.clone(), registry, installation, lease, metrics, health, stop };
+    let common = Common::<L, S> {
+        plan,
+        cluster,
+        server,
+        names,
+        keys: plan.keys.clone(),
+        registry,
+        installation,
+        lease,
+        janitor,
+        metrics,
+        health,
+        stop,
+    };
     common.run(&mut admin, http)
 }
 
 /// Processes that start at the same time deploy in turn: one that was overtaken begins again.
-fn deploy_in_turn<L: Log>(plan: &Plan, cluster: &L::Cluster, names: &Topics, admin: &mut L) -> Result<Installation, Error> {
+fn deploy_in_turn<L: Log>(
+    plan: &Plan,
+    cluster: &L::Cluster,
+    names: &Topics,
+    admin: &mut L,
+) -> Result<Installation, Error> {
     if plan.create_missing {
-        let wanted = used_topics(plan.definitions.iter().map(|c| &c.definition));
+        let wanted = used_topics(plan.definitions.iter().map(|bundle| &bundle.ir));
         topics::create_missing(admin, &wanted, plan.lanes)?;
     }
     let begun = Instant::now();
     loop {
-        match deploy::<L>(plan, cluster, names) {
+        match deploy_once::<L>(plan, cluster, names) {
             Err(error) if error.is_overtaken() && begun.elapsed() < OVERTAKEN_MAX => {
                 tracing::info!(%error, "Another process deploys; beginning again.");
                 // Each waits another time, so that two do not overtake each other for ever.
                 let pause = u64::from(std::process::id() % 10 + 1) * 20;
                 std::thread::sleep(Duration::from_millis(pause));
             }
-            other => return Ok(other?),
+            other => return other,
         }
     }
 }
 
-fn deploy<L: Log>(plan: &Plan, cluster: &L::Cluster, names: &Topics) -> Result<Installation, deployment::Error> {
-    let mut deployer = Deployer::<L>::open(cluster, names, &plan.timeouts)?;
-    let installation = deployer.installation(plan.lanes, &uuid::Uuid::new_v4().to_string())?;
-    deployer.deploy(&plan.definitions, wall_ms())?;
+fn deploy_once<L: Log>(
+    plan: &Plan,
+    cluster: &L::Cluster,
+    names: &Topics,
+) -> Result<Installation, Error> {
+    let mut deployer = L::open(cluster, &deploy::options(names))?;
+    let installation = installation::installation(&mut deployer, names, plan.lanes)?;
+    deploy::deploy(&mut deployer, names, &plan.definitions, false, wall_ms())?;
     Ok(installation)
 }
 
@@ -154,7 +202,11 @@ pub fn used_topics<'a>(definitions: impl Iterator<Item = &'a Definition>) -> Vec
                 _ => {}
             }
         }
-        let ends = [&definition.finally.completed, &definition.finally.compensated, &definition.finally.parked];
+        let ends = [
+            &definition.finally.completed,
+            &definition.finally.compensated,
+            &definition.finally.parked,
+        ];
         topics.extend(ends.into_iter().flatten().map(|p| p.topic.clone()));
     }
     topics.sort();
@@ -175,9 +227,19 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             loops.push(self.ingress(admin, &mut watched)?);
         }
         // A recovery step may wait for the log as long as a request may; several of them fit well into this.
-        let limit = self.plan.timeouts.poll_interval.max(Duration::from_secs(30));
+        let limit = self
+            .plan
+            .timeouts
+            .poll_interval
+            .max(Duration::from_secs(30));
         watchdog::watch(watched, limit, self.stop.clone());
-        Ok(Process { stop: self.stop, loops, health: self.health, metrics: self.metrics, server: http })
+        Ok(Process {
+            stop: self.stop,
+            loops,
+            health: self.health,
+            metrics: self.metrics,
+            server: http,
+        })
     }
 
     fn id(&self, role: &str, number: u32) -> String {
@@ -187,13 +249,22 @@ impl<L: Log, S: Store> Common<'_, L, S> {
     fn options(&self, id: &str, role: &str, topics: Vec<String>, timeouts: Timeouts) -> Options {
         Options {
             client_id: id.to_owned(),
-            group: Some(Group { id: format!("{}.{role}", self.plan.app), topics, auto_start: None }),
+            group: Some(Group {
+                id: format!("{}.{role}", self.plan.app),
+                topics,
+                auto_start: None,
+            }),
             transactional_id: Some(id.to_owned()),
             timeouts,
         }
     }
 
-    fn observer(&self, name: &str, engine: bool, watched: &mut Vec<(String, Component)>) -> Observer {
+    fn observer(
+        &self,
+        name: &str,
+        engine: bool,
+        watched: &mut Vec<(String, Component)>,
+    ) -> Observer {
         let component = self.health.component(name);
         watched.push((name.to_owned(), component.clone()));
         Observer::new(&self.metrics, component, name, engine)
@@ -205,14 +276,19 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             store,
             installation: self.installation.clone(),
             rebuild_after_ms: REBUILD_AFTER_MS,
-            poll_ms: if store { 20 } else { 100 },
+            poll_ms: i64::try_from(self.plan.batch.wait.as_millis()).unwrap_or(20),
             idle_check_ms: 1000,
         })
     }
 
     fn engine(&self, number: u32, watched: &mut Vec<(String, Component)>) -> Result<Loop, Error> {
         let own_id = self.id("engine", number);
-        let options = self.options(&own_id, "engine", vec![self.names.inbox()], self.plan.timeouts.clone());
+        let options = self.options(
+            &own_id,
+            "engine",
+            vec![self.names.inbox()],
+            self.plan.timeouts.clone(),
+        );
         let observer = self.observer(&format!("engine-{number}"), true, watched);
         let role = Engine::new(engine::Setup {
             names: self.names.clone(),
@@ -225,14 +301,26 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             store: S::open(self.server, &self.plan.app)?,
             registry: self.registry.clone(),
             lease: self.lease.clone(),
+            janitor: self.janitor.clone(),
             observer: observer.clone(),
         });
         let log = L::open(self.cluster, &options)?;
-        let shell = Shell::new(log, role, observer, self.plan.batch, own_id.clone(), self.plan.timeouts.request);
+        let shell = Shell::new(
+            log,
+            role,
+            observer,
+            self.plan.batch,
+            own_id.clone(),
+            self.plan.timeouts.request,
+        );
         Ok(self.spawn(&own_id, self.machine(&own_id, true), shell))
     }
 
-    fn ingress(&self, admin: &mut L, watched: &mut Vec<(String, Component)>) -> Result<Loop, Error> {
+    fn ingress(
+        &self,
+        admin: &mut L,
+        watched: &mut Vec<(String, Component)>,
+    ) -> Result<Loop, Error> {
         let own_id = self.id("ingress", 0);
         let topics = Ingress::topics(admin, &self.names, &self.registry);
         let mut timeouts = self.plan.timeouts.clone();
@@ -247,12 +335,19 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             keys: self.keys.clone(),
             registry: self.registry.clone(),
             lease: self.lease.clone(),
+            janitor: self.janitor.clone(),
             dead_letters_in_a_row_max: DEAD_LETTERS_IN_A_ROW_MAX,
             observer: observer.clone(),
         };
         let log = L::open(self.cluster, &options)?;
-        let shell =
-            Shell::new(log, Ingress::new(setup, topics), observer, self.plan.batch, own_id.clone(), self.plan.timeouts.request);
+        let shell = Shell::new(
+            log,
+            Ingress::new(setup, topics),
+            observer,
+            self.plan.batch,
+            own_id.clone(),
+            self.plan.timeouts.request,
+        );
         Ok(self.spawn(&own_id, self.machine(&own_id, false), shell))
     }
 

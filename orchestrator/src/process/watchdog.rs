@@ -17,7 +17,11 @@ pub fn watch(components: Vec<(String, Component)>, limit: Duration, stop: Stop) 
             std::thread::sleep(Duration::from_millis(500));
             for (name, component) in &components {
                 if component.idle().is_some_and(|idle| idle > limit) && !stop.is_stopped() {
-                    tracing::error!(component = name, limit_s = limit.as_secs(), "Loop hangs; the process ends so that others take over.");
+                    tracing::error!(
+                        component = name,
+                        limit_s = limit.as_secs(),
+                        "Loop hangs; the process ends so that others take over."
+                    );
                     std::process::exit(EXIT_STUCK);
                 }
             }

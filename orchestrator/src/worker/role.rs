@@ -94,7 +94,13 @@ pub trait Role<L: Log> {
     fn execute(&mut self, log: &mut L, effect: Effect) -> Event;
 
     /// B3: plans the records taken.
-    fn plan(&mut self, log: &mut L, lanes: &[LaneNo], refused: &[(LaneNo, i64, String)], set_aside: Option<&str>) -> Vec<Planned>;
+    fn plan(
+        &mut self,
+        log: &mut L,
+        lanes: &[LaneNo],
+        refused: &[(LaneNo, i64, String)],
+        set_aside: Option<&str>,
+    ) -> Vec<Planned>;
 
     /// The plan of a lane.
     fn planned(&self, lane: LaneNo) -> Option<&LanePlan>;
@@ -104,6 +110,9 @@ pub trait Role<L: Log> {
 
     /// Before a poll, no transaction open: timers, definitions, metrics.
     fn between(&mut self, log: &mut L, machine: &mut Worker);
+
+    /// A recovery met the transactional id of another owner.
+    fn met(&mut self, transactional_id: &str);
 
     /// B7: may this process go on under its name? `Err` names the foreign holder.
     fn still_ours(&mut self) -> Result<(), String>;

@@ -45,8 +45,25 @@ struct Tag {
 
 impl<L: Log, R: Role<L>> Shell<L, R> {
     /// A shell over an open log.
-    pub fn new(log: L, role: R, observer: Observer, bounds: Bounds, own_id: String, flush_wait: Duration) -> Self {
-        Self { log, role, observer, bounds, own_id, flush_wait, open: Vec::new(), forwards: 0, last_error: None }
+    pub fn new(
+        log: L,
+        role: R,
+        observer: Observer,
+        bounds: Bounds,
+        own_id: String,
+        flush_wait: Duration,
+    ) -> Self {
+        Self {
+            log,
+            role,
+            observer,
+            bounds,
+            own_id,
+            flush_wait,
+            open: Vec::new(),
+            forwards: 0,
+            last_error: None,
+        }
     }
 
     /// Effects that are not answered.
@@ -70,12 +87,19 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             Effect::Stopped { lane, reason } => {
                 tracing::error!(role = self.role.name(), lane, partition = ?self.role.partition(lane), reason, "Lane stopped; somebody must act.");
             }
-            Effect::Warn { lane, message } => tracing::warn!(role = self.role.name(), lane, message, "Lane warns."),
+            Effect::Warn { lane, message } => {
+                tracing::warn!(role = self.role.name(), lane, message, "Lane warns.")
+            }
             Effect::Transaction { outcome } => {
                 self.observer.transaction(outcome);
                 if outcome != "committed" {
                     let error = self.last_error.take().unwrap_or_default();
-                    tracing::warn!(role = self.role.name(), outcome, error, "Transaction did not commit; its lanes recover.");
+                    tracing::warn!(
+                        role = self.role.name(),
+                        outcome,
+                        error,
+                        "Transaction did not commit; its lanes recover."
+                    );
                 }
             }
             Effect::Exit { reason } => return Err(super::Error::NameTaken { reason }),
@@ -96,7 +120,12 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         self.observer.stepped();
         let took = begun.elapsed();
         if took > SLOW {
-            tracing::warn!(role = self.role.name(), what, seconds = took.as_secs(), "Step took long; a server does not answer in time.");
+            tracing::warn!(
+                role = self.role.name(),
+                what,
+                seconds = took.as_secs(),
+                "Step took long; a server does not answer in time."
+            );
         }
     }
 
@@ -109,19 +138,30 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             Effect::ReadOffset { lane } => (Stage::Load, self.read_offset(lane)),
             Effect::Fence { ids } => (Stage::Load, self.fence(&ids)),
             Effect::Start { lane, offset } => (Stage::Load, self.start(lane, offset)),
-            Effect::Plan { lanes, refused, set_aside } => {
-                (Stage::Decide, Event::Planned(self.role.plan(&mut self.log, &lanes, &refused, set_aside.as_deref())))
-            }
-            Effect::Begin => (Stage::Produce, Event::Begun(self.log.begin().map_err(|e| self.failure(&e)))),
+            Effect::Plan {
+                lanes,
+                refused,
+                set_aside,
+            } => (
+                Stage::Decide,
+                Event::Planned(self.role.plan(
+                    &mut self.log,
+                    &lanes,
+                    &refused,
+                    set_aside.as_deref(),
+                )),
+            ),
+            Effect::Begin => (
+                Stage::Produce,
+                Event::Begun(self.log.begin().map_err(|e| self.failure(&e))),
+            ),
             Effect::Produce { lanes } => (Stage::Produce, Event::Produced(self.produce(lanes))),
             Effect::SendOffsets { offsets } => (Stage::Commit, self.send_offsets(&offsets)),
             Effect::CommitTransaction => (Stage::Commit, self.commit()),
             Effect::Abort => (Stage::Commit, self.abort()),
             Effect::ReplaceProducers => (Stage::Commit, self.replace()),
             Effect::Probe { lane } => (Stage::Commit, Event::Probed(self.probe(lane))),
-            other => {
-                (Stage::Load, self.role.execute(&mut self.log, other))
-            }
+            other => (Stage::Load, self.role.execute(&mut self.log, other)),
         };
         self.observer.stage(stage, begun.elapsed());
         self.stepped(stage.word(), begun);
@@ -131,30 +171,50 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
 
     /// B1.
     fn poll(&mut self, wait_ms: u64) -> Event {
-        let bounds = Bounds { wait: Duration::from_millis(wait_ms), ..self.bounds };
+        let bounds = Bounds {
+            wait: Duration::from_millis(wait_ms),
+            ..self.bounds
+        };
         let polled = match self.log.poll(bounds) {
             Ok(polled) => polled,
             Err(LogError::OutOfRange { partition, reason }) => {
                 let broken = self.role.lane(&partition).map(|lane| (lane, reason));
-                return Event::Polled { assigned: None, waiting: Vec::new(), broken: broken.into_iter().collect() };
+                return Event::Polled {
+                    assigned: None,
+                    waiting: Vec::new(),
+                    broken: broken.into_iter().collect(),
+                };
             }
             Err(error) => {
                 tracing::warn!(%error, "Poll failed.");
                 std::thread::sleep(Duration::from_millis(wait_ms.clamp(10, 100)));
-                return Event::Polled { assigned: None, waiting: Vec::new(), broken: Vec::new() };
+                return Event::Polled {
+                    assigned: None,
+                    waiting: Vec::new(),
+                    broken: Vec::new(),
+                };
             }
         };
         let assigned = polled.assigned.map(|partitions| {
             self.observer.rebalanced(partitions.len());
-            tracing::info!(role = self.role.name(), partitions = partitions.len(), "Assignment changed.");
+            tracing::info!(
+                role = self.role.name(),
+                partitions = partitions.len(),
+                "Assignment changed."
+            );
             self.role.assigned(&mut self.log, &partitions)
         });
-        Event::Polled { assigned, waiting: self.sort(polled.records), broken: Vec::new() }
+        Event::Polled {
+            assigned,
+            waiting: self.sort(polled.records),
+            broken: Vec::new(),
+        }
     }
 
     /// Groups records by lane, in offset order.
     fn sort(&mut self, records: Vec<Received>) -> Vec<Waiting> {
-        let mut lanes: std::collections::BTreeMap<LaneNo, Vec<Received>> = std::collections::BTreeMap::new();
+        let mut lanes: std::collections::BTreeMap<LaneNo, Vec<Received>> =
+            std::collections::BTreeMap::new();
         if !records.is_empty() {
             self.observer.batch_records(records.len());
         }
@@ -166,7 +226,11 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         let mut waiting = Vec::with_capacity(lanes.len());
         for (lane, records) in lanes {
             let end = records.last().map_or(0, |r| r.offset + 1);
-            waiting.push(Waiting { lane, records: u32::try_from(records.len()).unwrap_or(u32::MAX), end });
+            waiting.push(Waiting {
+                lane,
+                records: u32::try_from(records.len()).unwrap_or(u32::MAX),
+                end,
+            });
             self.role.keep(lane, records);
         }
         waiting
@@ -176,15 +240,30 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     fn read_offset(&mut self, lane: LaneNo) -> Event {
         let partition = self.role.partition(lane);
         let committed = self.log.committed(&partition, OFFSET_WAIT);
-        Event::Offset(committed.map(|c| Stable { offset: c.offset, owner: c.metadata }).map_err(|e| trouble(&e)))
+        if let Ok(committed) = &committed {
+            self.role.met(&committed.metadata);
+        }
+        Event::Offset(
+            committed
+                .map(|c| Stable {
+                    offset: c.offset,
+                    owner: c.metadata,
+                })
+                .map_err(|e| trouble(&e)),
+        )
     }
 
     /// R2: ends what dead owners left open.
     fn fence(&mut self, ids: &[String]) -> Event {
         for id in ids.iter().filter(|id| **id != self.own_id) {
             match self.log.fence(id) {
-                Ok(()) => tracing::info!(transactional_id = id, "Open transaction of a dead owner ended."),
-                Err(error) => tracing::warn!(transactional_id = id, %error, "Dead owner could not be fenced."),
+                Ok(()) => tracing::info!(
+                    transactional_id = id,
+                    "Open transaction of a dead owner ended."
+                ),
+                Err(error) => {
+                    tracing::warn!(transactional_id = id, %error, "Dead owner could not be fenced.")
+                }
             }
         }
         Event::Fenced
@@ -193,7 +272,12 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     fn start(&mut self, lane: LaneNo, offset: i64) -> Event {
         let partition = self.role.partition(lane);
         self.role.rewind(lane);
-        tracing::debug!(role = self.role.name(), lane, offset, "Lane delivers from here.");
+        tracing::debug!(
+            role = self.role.name(),
+            lane,
+            offset,
+            "Lane delivers from here."
+        );
         Event::Started(self.log.start(&partition, offset).map_err(|e| trouble(&e)))
     }
 
@@ -201,7 +285,9 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         self.last_error = Some(error.to_string());
         match error.class() {
             Class::Ownership => Failure::Ownership(error.to_string()),
-            Class::Record | Class::Batch | Class::Retry | Class::Doubt => Failure::Other(error.to_string()),
+            Class::Record | Class::Batch | Class::Retry | Class::Doubt => {
+                Failure::Other(error.to_string())
+            }
         }
     }
 
@@ -214,16 +300,28 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         }
         let deliveries = self.log.flush().map_err(|e| self.failure(&e))?;
         let mut headers = vec![-1; lanes.len()];
+        let mut failed: Option<(&Tag, LogError)> = None;
         for delivery in deliveries {
-            let Some(tag) = usize::try_from(delivery.token).ok().and_then(|t| tags.get(t)) else { continue };
+            let Some(tag) = usize::try_from(delivery.token)
+                .ok()
+                .and_then(|t| tags.get(t))
+            else {
+                continue;
+            };
             match delivery.result {
-                Err(error) => return Err(self.output_failure(tag, &error)),
+                // A record that is to blame takes others of its transaction with it; blame goes to the record.
+                Err(error) if failed.is_none() || error.class() == Class::Record => {
+                    failed = Some((tag, error));
+                }
                 Ok((_, offset)) if tag.class == OutputClass::Header => {
                     let at = lanes.iter().position(|l| *l == tag.lane);
                     headers[at.unwrap_or_default()] = offset;
                 }
-                Ok(_) => {}
+                Ok(_) | Err(_) => {}
             }
+        }
+        if let Some((tag, error)) = failed {
+            return Err(self.output_failure(tag, &error));
         }
         self.flush_plain()?;
         Ok(headers)
@@ -236,7 +334,11 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         };
         let mut refused = None;
         for output in &plan.outputs {
-            let tag = Tag { lane, input: output.input, class: output.class };
+            let tag = Tag {
+                lane,
+                input: output.input,
+                class: output.class,
+            };
             if let Err(error) = self.log.produce(&output.record, tags.len() as u64) {
                 refused = Some((tag, error));
                 break;
@@ -260,8 +362,15 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     fn output_failure(&mut self, tag: &Tag, error: &LogError) -> Failure {
         self.last_error = Some(error.to_string());
         match (error.class(), tag.class) {
-            (Class::Record, OutputClass::DeadLetter) => Failure::DeadLetter { lane: tag.lane, reason: error.to_string() },
-            (Class::Record, _) => Failure::Output { lane: tag.lane, input: tag.input, reason: error.to_string() },
+            (Class::Record, OutputClass::DeadLetter) => Failure::DeadLetter {
+                lane: tag.lane,
+                reason: error.to_string(),
+            },
+            (Class::Record, _) => Failure::Output {
+                lane: tag.lane,
+                input: tag.input,
+                reason: error.to_string(),
+            },
             _ => self.failure(error),
         }
     }
@@ -276,11 +385,15 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             self.role.delivered(&delivery);
             self.forwards -= usize::from(forward && self.forwards > 0);
             if let (true, Err(error)) = (forward, &delivery.result) {
-                return Err(Failure::Other(format!("a reply could not be forwarded: {error}")));
+                return Err(Failure::Other(format!(
+                    "a reply could not be forwarded: {error}"
+                )));
             }
         }
         if self.forwards > 0 {
-            return Err(Failure::Other("a forwarded reply was not acknowledged in time".to_owned()));
+            return Err(Failure::Other(
+                "a forwarded reply was not acknowledged in time".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -289,9 +402,13 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     fn send_offsets(&mut self, offsets: &[(LaneNo, i64)]) -> Event {
         crash::point(self.role.name(), "B5.before");
         let begun = Instant::now();
-        let offsets: Vec<_> = offsets.iter().map(|(lane, end)| (self.role.partition(*lane), *end)).collect();
+        let offsets: Vec<_> = offsets
+            .iter()
+            .map(|(lane, end)| (self.role.partition(*lane), *end))
+            .collect();
         let sent = self.log.send_offsets(&offsets, &self.own_id);
-        self.observer.transaction_phase(TransactionPhase::SendOffsets, begun.elapsed());
+        self.observer
+            .transaction_phase(TransactionPhase::SendOffsets, begun.elapsed());
         Event::OffsetsSent(sent.map_err(|e| self.failure(&e)))
     }
 
@@ -300,7 +417,8 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         crash::point(self.role.name(), "B6.before");
         let begun = Instant::now();
         let committed = self.log.commit();
-        self.observer.transaction_phase(TransactionPhase::Commit, begun.elapsed());
+        self.observer
+            .transaction_phase(TransactionPhase::Commit, begun.elapsed());
         let committed = committed.map_err(|e| self.failure(&e));
         if committed.is_ok() {
             crash::point(self.role.name(), "B6.committed");
@@ -329,8 +447,14 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
 
     /// B7: does anything of ours go through?
     fn probe(&mut self, lane: LaneNo) -> bool {
-        let Some(record) = self.role.probe(lane) else { return false };
-        let went = self.log.begin().and_then(|()| self.log.produce(&record, 0)).and_then(|()| self.log.flush());
+        let Some(record) = self.role.probe(lane) else {
+            return false;
+        };
+        let went = self
+            .log
+            .begin()
+            .and_then(|()| self.log.produce(&record, 0))
+            .and_then(|()| self.log.flush());
         let acknowledged = went.is_ok_and(|deliveries| deliveries.iter().all(|d| d.result.is_ok()));
         self.log.abort().is_ok() && acknowledged
     }
@@ -340,7 +464,9 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
 pub(crate) fn trouble(error: &LogError) -> Trouble {
     match error {
         LogError::Held => Trouble::Held,
-        LogError::OutOfRange { .. } => Trouble::Stop(format!("{error}; the partition does not hold what was committed")),
+        LogError::OutOfRange { .. } => Trouble::Stop(format!(
+            "{error}; the partition does not hold what was committed"
+        )),
         _ => Trouble::Later(error.to_string()),
     }
 }

@@ -51,9 +51,17 @@ impl<'t> Reader<'t> {
     }
 
     fn entry(&self, name: &str) -> Option<&'t Entry> {
-        let supported = self.object.field(name)?.part.is_supported();
-        let mut entries = self.entries.iter();
-        entries.find(|entry| supported && entry.key == name)
+        let field = self
+            .object
+            .field(name)
+            .filter(|field| field.part.is_supported())?;
+        let exact = self.entries.iter().find(|entry| entry.key == name);
+        // The value of a misspelt key is read as well: its mistakes are told with the key's.
+        exact.or_else(|| {
+            self.entries
+                .iter()
+                .find(|entry| self.stands_for(entry, field))
+        })
     }
 
     fn check_keys(&self, context: &mut Context<'_>) {

@@ -135,6 +135,10 @@ fn verb(context: &mut Context<'_>, tree: &Tree, entries: &[Entry]) -> Option<&'s
         .iter()
         .filter_map(|e| Some((VERBS.iter().find(|v| v.name == e.key)?, e.key_span)));
     let Some((verb, span)) = verbs.next() else {
+        // A misspelt verb is reported as an unknown key; what stands beside it is read as that verb's, to find its mistakes too.
+        if let Some(meant) = entries.iter().find_map(|e| meant_verb(&e.key)) {
+            return Some(meant);
+        }
         no_verb(context, tree, entries);
         return None;
     };
@@ -152,7 +156,16 @@ fn verb(context: &mut Context<'_>, tree: &Tree, entries: &[Entry]) -> Option<&'s
     Some(verb)
 }
 
-/// Reports the misspelt verb, if there is one; otherwise that there is none.
+/// The verb that a key no step has was meant to be.
+fn meant_verb(key: &str) -> Option<&'static Verb> {
+    let known = VERBS.iter().any(|v| v.object.field(key).is_some());
+    let meant = meant_in_step(key).filter(|_| !known)?;
+    VERBS
+        .iter()
+        .find(|v| v.name == meant && v.part.is_supported())
+}
+
+/// Reports keys that no verb claims; if there are none, that the step has no verb.
 fn no_verb(context: &mut Context<'_>, tree: &Tree, entries: &[Entry]) {
     let known = |key: &str| VERBS.iter().any(|v| v.object.field(key).is_some());
     let mut strange = entries.iter().filter(|e| !known(&e.key)).peekable();

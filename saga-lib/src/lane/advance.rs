@@ -64,6 +64,7 @@ impl Worker {
         let effect = recovery.resume(&self.context(lane));
         self.put_recovery(lane, recovery);
         self.state = State::Recovering(lane);
+        self.advanced = true;
         Some(effect)
     }
 

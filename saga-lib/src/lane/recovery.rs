@@ -292,6 +292,11 @@ impl Recovery {
     /// R4: one chunk is held back; when the next one has records, it is applied.
     fn journal_read(&mut self, cx: &Context<'_>, read: JournalRead) -> Next {
         self.held_since = None;
+        // The store was at most half of the deletions' retention old when the end was sampled. A reader that took the other half may
+        // have missed a deletion that was compacted away meanwhile.
+        if cx.wall_ms - self.sampled_ms > cx.rebuild_after_ms {
+            return Next::Again;
+        }
         self.cursor = read.next;
         self.newest = read.header.or(self.newest);
         let waiting = if read.records > 0 {

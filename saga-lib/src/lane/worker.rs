@@ -113,6 +113,8 @@ pub struct Worker {
     pub(super) now: Now,
     /// When the last poll was asked for, ms.
     polled_ms: i64,
+    /// Was a recovery advanced since? One is, however long the batches of a turn take.
+    pub(super) advanced: bool,
 }
 
 /// Recovery steps are put off if the last poll is as old as this, ms.
@@ -132,6 +134,7 @@ impl Worker {
             told: Vec::new(),
             now: Now::default(),
             polled_ms: 0,
+            advanced: false,
         }
     }
 
@@ -209,7 +212,7 @@ impl Worker {
     pub(super) fn next(&mut self) -> Effect {
         while let Some(task) = self.agenda.pop_front() {
             let late = self.now.mono_ms - self.polled_ms >= POLL_DUE_MS;
-            if late && matches!(task, Task::Recover(_)) {
+            if late && self.advanced && matches!(task, Task::Recover(_)) {
                 break;
             }
             if let Some(effect) = self.begin(task) {
@@ -240,6 +243,7 @@ impl Worker {
         self.state = State::Polling;
         let now = self.now.mono_ms;
         self.polled_ms = now;
+        self.advanced = false;
         let mut wait = self.config.poll_ms;
         for lane in self.lanes.values() {
             let due = match lane.phase {

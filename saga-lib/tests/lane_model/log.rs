@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A transaction open for longer is aborted, ms.
-const TRANSACTION_MS: i64 = 1500;
+const TRANSACTION_MS: i64 = 4000;
 /// How long a deletion stays in the journal after its first compaction, ms.
 pub const DELETE_RETENTION_MS: i64 = 20_000;
 

@@ -8,18 +8,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use saga_lib::lane::{Effect, Event, Now};
 
-use super::act::PoisonAt;
 use super::chance::{Chance, Faults};
 use super::log::{Input, Log};
 use super::node::{Node, Turn};
 use super::store::{Script, Store};
+use super::transact::PoisonAt;
 
 /// A member that is silent for longer leaves the group, ms.
 const SESSION_MS: i64 = 2000;
 /// Steps after which a healed world must be at rest.
 const HEALED_STEPS: usize = 20_000;
-/// Length of a story.
-const STORY_LINES: usize = 150;
 
 #[derive(Debug)]
 pub struct World {
@@ -38,19 +36,21 @@ pub struct World {
     log_out_until: i64,
     /// What is wrong, first thing first.
     pub wrong: Option<String>,
-    story: Option<VecDeque<String>>,
+    story: VecDeque<String>,
+    story_lines: usize,
     pub steps: usize,
     /// How often each effect was asked for or told.
     pub visits: BTreeMap<String, u32>,
 }
 
 impl World {
-    pub fn new(seed: u64, story: bool) -> Self {
+    /// A world whose story keeps so many lines (0: none, which is faster).
+    pub fn new(seed: u64, story_lines: usize) -> Self {
         let mut chance = Chance::new(seed);
         let faults = Faults::draw(&mut chance);
         let lanes = 1 + chance.below(3);
         let poison_at = [PoisonAt::Produce, PoisonAt::Offsets, PoisonAt::Commit][chance.below(3)];
-        let kinds = [1000, 1000, 3000].map(|rate| if chance.below(2) == 0 { rate } else { 0 });
+        let kinds = [400, 1000, 3000].map(|rate| if chance.below(2) == 0 { rate } else { 0 });
         Self {
             faults,
             now: 1_000_000,
@@ -64,7 +64,8 @@ impl World {
             store_out_until: 0,
             log_out_until: 0,
             wrong: None,
-            story: story.then(VecDeque::new),
+            story: VecDeque::new(),
+            story_lines,
             steps: 0,
             visits: BTreeMap::new(),
             chance,
@@ -73,13 +74,13 @@ impl World {
 
     /// Both phases; what is wrong, if anything is.
     pub fn run(&mut self) -> Option<String> {
-        let steps = 100 + self.chance.below(400);
+        let steps = 100 + self.chance.below(500);
         while self.steps < steps && self.wrong.is_none() {
             self.misfortune();
             self.step();
         }
         self.heal();
-        while self.wrong.is_none() && !(self.steps % 8 == 0 && self.at_rest()) {
+        while self.wrong.is_none() && !(self.steps.is_multiple_of(8) && self.at_rest()) {
             self.step();
             if self.steps > steps + HEALED_STEPS {
                 let states: Vec<_> = self.nodes.iter().map(|n| n.machine.states()).collect();
@@ -94,7 +95,7 @@ impl World {
 
     /// The last events, numbered.
     pub fn story(&self) -> String {
-        let lines: Vec<_> = self.story.iter().flatten().map(String::as_str).collect();
+        let lines: Vec<_> = self.story.iter().map(String::as_str).collect();
         lines.join("\n")
     }
 
@@ -104,12 +105,13 @@ impl World {
     }
 
     fn tell(&mut self, line: impl FnOnce() -> String) {
+        if self.story_lines == 0 {
+            return;
+        }
         let (step, now) = (self.steps, self.now);
-        if let Some(story) = &mut self.story {
-            story.push_back(format!("{step:5} {now} {}", line()));
-            if story.len() > STORY_LINES {
-                story.pop_front();
-            }
+        self.story.push_back(format!("{step:5} {now} {}", line()));
+        if self.story.len() > self.story_lines {
+            self.story.pop_front();
         }
     }
 
@@ -130,7 +132,7 @@ impl World {
     /// What happens to whole parts of the world.
     fn misfortune(&mut self) {
         let faults = self.faults;
-        if self.chance.hits(1200) {
+        if self.chance.hits(500) {
             self.arrive();
         }
         if self.chance.hits(300) {
@@ -142,7 +144,12 @@ impl World {
         }
         if self.chance.hits(faults.store_back) && self.store.snapshots() > 0 {
             self.tell(|| "store goes back".to_owned());
-            let to = self.chance.below(self.store.snapshots());
+            let oldest = self.chance.hits(3000);
+            let to = if oldest {
+                0
+            } else {
+                self.chance.below(self.store.snapshots())
+            };
             self.store.go_back(to);
         }
         if self.chance.hits(faults.store_outage) {
@@ -154,6 +161,7 @@ impl World {
         }
         if self.chance.hits(faults.compact) {
             let lane = u32::try_from(self.chance.below(self.log.inbox.len())).unwrap();
+            self.tell(|| format!("journal {lane} is compacted"));
             self.log.compact(lane, self.now);
         }
         if self.chance.hits(faults.leap) {
@@ -297,11 +305,12 @@ impl World {
     }
 
     fn visit(&mut self, effect: &Effect) {
-        if self.story.is_none() {
+        if self.story_lines == 0 {
             return;
         }
         let words = format!("{effect:?}");
-        let name = words.split_whitespace().next().unwrap_or_default();
+        let name = words.split(|c: char| !c.is_alphanumeric()).next();
+        let name = name.unwrap_or_default();
         let special = match effect {
             Effect::Plan {
                 set_aside: Some(_), ..

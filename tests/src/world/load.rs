@@ -49,7 +49,8 @@ impl World {
         while !over.load(Ordering::SeqCst) {
             let key = self.fresh_key();
             eventually("the order is acknowledged", Duration::from_secs(90), || {
-                let published = self.acknowledged(log.get_or_insert_with(|| self.log_in_time()), &key);
+                let published =
+                    self.acknowledged(log.get_or_insert_with(|| self.log_in_time()), &key);
                 // What is wrong with a producer is not told here; a new one is as good as new.
                 log = log.take().filter(|_| published);
                 published.then_some(())
@@ -69,8 +70,14 @@ impl World {
     }
 
     fn log_in_time(&self) -> KafkaLog {
-        let options = Options { client_id: "load".into(), timeouts: timeouts(), ..Options::default() };
-        eventually("the broker answers", Duration::from_secs(90), || KafkaLog::open(&self.cluster(), &options).ok())
+        let options = Options {
+            client_id: "load".into(),
+            timeouts: timeouts(),
+            ..Options::default()
+        };
+        eventually("the broker answers", Duration::from_secs(90), || {
+            KafkaLog::open(&self.cluster(), &options).ok()
+        })
     }
 }
 

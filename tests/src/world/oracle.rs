@@ -55,8 +55,13 @@ impl World {
     /// Reads a topic to its end.
     pub fn read(&self, topic: &str) -> Vec<Received> {
         let mut log = self.log();
-        let partitions = log.topic(topic).expect("topic looked up").map_or(0, |t| t.partitions);
-        (0..partitions).flat_map(|number| read_partition(&mut log, &Partition::new(topic, number))).collect()
+        let partitions = log
+            .topic(topic)
+            .expect("topic looked up")
+            .map_or(0, |t| t.partitions);
+        (0..partitions)
+            .flat_map(|number| read_partition(&mut log, &Partition::new(topic, number)))
+            .collect()
     }
 
     /// Topic names of the installation.
@@ -67,21 +72,15 @@ impl World {
     /// States of all sagas by the journal.
     pub fn instances(&self) -> BTreeMap<String, Instance> {
         let decode = |bytes: Vec<u8>| state::decode(&bytes).expect("readable document");
-        self.journal().into_iter().map(|(id, bytes)| (id, decode(bytes))).collect()
+        documents(self.follow(&self.names().journal()))
+            .into_iter()
+            .map(|(id, bytes)| (id, decode(bytes)))
+            .collect()
     }
 
     /// Newest documents by the journal.
     pub fn journal(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut documents = BTreeMap::new();
-        for record in self.read(&self.names().journal()) {
-            if let JournalRecord::Image { id, document } = journal::decode(&record).expect("journal record") {
-                match document {
-                    Some(document) => documents.insert(id.to_string(), document),
-                    None => documents.remove(id.as_str()),
-                };
-            }
-        }
-        documents
+        documents(self.read(&self.names().journal()))
     }
 
     /// Waits until every triggered order is in a final status (or parked, if `parked_counts`).
@@ -108,7 +107,13 @@ impl World {
             }
             if begun.elapsed() > timeout {
                 let first = follower.instance(&format!("order/{}", open[0]));
-                panic!("{} sagas did not end in {timeout:?}, e.g. {}: {first:?}\n{}\nof {open:?}\n{}", open.len(), open[0], self.trace(open[0]), self.outputs());
+                panic!(
+                    "{} sagas did not end in {timeout:?}, e.g. {}: {first:?}\n{}\nof {open:?}\n{}",
+                    open.len(),
+                    open[0],
+                    self.trace(open[0]),
+                    self.outputs()
+                );
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -121,16 +126,27 @@ impl World {
         for service in ["stock", "payment", "shipping"] {
             for record in self.read(&format!("{}-{service}.commands", self.app)) {
                 let incoming = command::decode_command(&record).expect("a command");
-                *commands.entry((incoming.id.to_string(), incoming.attempt)).or_default() += 1;
+                *commands
+                    .entry((incoming.id.to_string(), incoming.attempt))
+                    .or_default() += 1;
             }
         }
-        let letters = [names.dead_letter(&names.inbox()), names.dead_letter(&format!("{}-orders", self.app))];
+        let letters = [
+            names.dead_letter(&names.inbox()),
+            names.dead_letter(&format!("{}-orders", self.app)),
+        ];
         let letters = letters.iter().flat_map(|topic| self.read(topic));
         Facts {
             journal: self.journal(),
-            history: self.read(&names.history()).iter().map(|r| history::decode(r).expect("a fact")).collect(),
+            history: self
+                .read(&names.history())
+                .iter()
+                .map(|r| history::decode(r).expect("a fact"))
+                .collect(),
             commands,
-            dead_letters: letters.map(|r| dead_letter::decode(&r).expect("a dead letter")).collect(),
+            dead_letters: letters
+                .map(|r| dead_letter::decode(&r).expect("a dead letter"))
+                .collect(),
         }
     }
 
@@ -150,11 +166,29 @@ impl World {
             verdict.problems.is_empty(),
             "promises broken:\n{}\n{}\n{}",
             verdict.problems.join("\n"),
-            verdict.saga.map_or_else(String::new, |saga| self.timeline(&saga)),
+            verdict
+                .saga
+                .map_or_else(String::new, |saga| self.timeline(&saga)),
             self.outputs()
         );
         facts
     }
+}
+
+/// The journal's fold.
+fn documents(records: Vec<Received>) -> BTreeMap<String, Vec<u8>> {
+    let mut documents = BTreeMap::new();
+    for record in records {
+        if let JournalRecord::Image { id, document } =
+            journal::decode(&record).expect("journal record")
+        {
+            match document {
+                Some(document) => documents.insert(id.to_string(), document),
+                None => documents.remove(id.as_str()),
+            };
+        }
+    }
+    documents
 }
 
 fn read_partition(log: &mut KafkaLog, partition: &Partition) -> Vec<Received> {
@@ -163,10 +197,22 @@ fn read_partition(log: &mut KafkaLog, partition: &Partition) -> Vec<Received> {
     let mut next = extent.begin;
     let begun = Instant::now();
     while next < extent.stable_end {
-        let chunk = log.read(partition, next, extent.stable_end, 10_000, Duration::from_secs(1)).expect("records are read");
+        let chunk = log
+            .read(
+                partition,
+                next,
+                extent.stable_end,
+                10_000,
+                Duration::from_secs(1),
+            )
+            .expect("records are read");
         records.extend(chunk.records);
         next = chunk.next;
-        assert!(begun.elapsed() < Duration::from_secs(30), "{partition:?} could not be read to {}", extent.stable_end);
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{partition:?} could not be read to {}",
+            extent.stable_end
+        );
     }
     records
 }
@@ -179,7 +225,9 @@ impl Verdict {
     /// P2.
     fn commands_once(&mut self, facts: &Facts) {
         for ((id, attempt), seen) in facts.commands.iter().filter(|(_, seen)| **seen != 1) {
-            self.wrong(format!("command {id} attempt {attempt} was visible {seen} times"));
+            self.wrong(format!(
+                "command {id} attempt {attempt} was visible {seen} times"
+            ));
         }
     }
 
@@ -193,12 +241,21 @@ impl Verdict {
         }
         for key in world.triggered() {
             let id = format!("order/{key}");
-            let ended = facts.journal.get(&id).map(|d| state::decode(d).expect("readable document").status);
-            let letters = facts.dead_letters.iter().filter(|l| l.headers.text("test-key") == Some(&key)).count();
+            let ended = facts
+                .journal
+                .get(&id)
+                .map(|d| state::decode(d).expect("readable document").status);
+            let letters = facts
+                .dead_letters
+                .iter()
+                .filter(|l| l.headers.text("test-key") == Some(&key))
+                .count();
             match (started.get(id.as_str()), ended, letters) {
                 (Some(1), Some(status), 0) if status.is_final() || status == Status::Parked => {}
                 (None, None, 1) => {}
-                other => self.wrong(format!("{id} ended as {other:?} (starts, status, dead letters)")),
+                other => self.wrong(format!(
+                    "{id} ended as {other:?} (starts, status, dead letters)"
+                )),
             }
         }
     }
@@ -208,15 +265,23 @@ impl Verdict {
         let ledger = world.ledger.entries();
         for (id, bytes) in &facts.journal {
             let instance = state::decode(bytes).expect("readable document");
-            let of_saga = |entry: &(&String, &Entry)| entry.0.rsplit_once('/').is_some_and(|(saga, _)| saga == id);
-            let effects: BTreeSet<&String> =
-                ledger.iter().filter(of_saga).filter(|(_, e)| matches!(e, Entry::Effect(_))).map(|(c, _)| c).collect();
+            let of_saga = |entry: &(&String, &Entry)| {
+                entry.0.rsplit_once('/').is_some_and(|(saga, _)| saga == id)
+            };
+            let effects: BTreeSet<&String> = ledger
+                .iter()
+                .filter(of_saga)
+                .filter(|(_, e)| matches!(e, Entry::Effect(_)))
+                .map(|(c, _)| c)
+                .collect();
             match instance.status {
                 Status::Completed if id.starts_with("order/") && effects.len() != 3 => {
                     self.wrong(format!("{id} is completed with effects {effects:?}"));
                 }
                 Status::Compensated if !effects.is_empty() => {
-                    self.wrong(format!("{id} is compensated but effects stand: {effects:?}"));
+                    self.wrong(format!(
+                        "{id} is compensated but effects stand: {effects:?}"
+                    ));
                 }
                 _ => {}
             }
@@ -230,7 +295,10 @@ impl Verdict {
             let known = revisions.get(fact.saga.as_str()).copied();
             if fact.revision_before != known {
                 self.saga.get_or_insert_with(|| fact.saga.to_string());
-                self.wrong(format!("{}: fact at {}/{} begins at revision {:?}, known is {known:?}", fact.saga, fact.lane, fact.offset, fact.revision_before));
+                self.wrong(format!(
+                    "{}: fact at {}/{} begins at revision {:?}, known is {known:?}",
+                    fact.saga, fact.lane, fact.offset, fact.revision_before
+                ));
             }
             match fact.revision_after {
                 Some(after) => revisions.insert(fact.saga.as_str(), after),
@@ -249,9 +317,18 @@ impl Verdict {
             }
             // The last store commit goes out when its worker is idle.
             if begun.elapsed() > Duration::from_secs(15) {
-                let differing: Vec<_> = journal.iter().filter(|(id, d)| store.get(*id) != Some(d)).map(|(id, _)| id).collect();
-                let extra: Vec<_> = store.keys().filter(|id| !journal.contains_key(*id)).collect();
-                return self.wrong(format!("store differs from the journal for {differing:?}, has extra {extra:?}"));
+                let differing: Vec<_> = journal
+                    .iter()
+                    .filter(|(id, d)| store.get(*id) != Some(d))
+                    .map(|(id, _)| id)
+                    .collect();
+                let extra: Vec<_> = store
+                    .keys()
+                    .filter(|id| !journal.contains_key(*id))
+                    .collect();
+                return self.wrong(format!(
+                    "store differs from the journal for {differing:?}, has extra {extra:?}"
+                ));
             }
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -3,8 +3,10 @@
 //! Absent on purpose: waiting for readiness by sleeping; tests wait for what they need.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::harness::eventually;
@@ -23,17 +25,88 @@ pub fn binary() -> PathBuf {
     folder.join("skald-under-test")
 }
 
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Exit code.
+    pub code: Option<i32>,
+    /// Data.
+    pub stdout: String,
+    /// What it told.
+    pub stderr: String,
+}
+
+/// Runs the binary with these arguments until it ends by itself.
+///
+/// # Panics
+/// If it is still running after `timeout`; it is killed then.
+pub fn run_to_end(arguments: &[&str], timeout: Duration) -> Ended {
+    let mut child = Command::new(binary())
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let stdout = read_all(child.stdout.take());
+    let stderr = read_all(child.stderr.take());
+    let begun = Instant::now();
+    while child.try_wait().expect("its state is known").is_none() && begun.elapsed() < timeout {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let late = begun.elapsed() >= timeout;
+    // Harmless if it has ended.
+    let _ = child.kill();
+    let status = child.wait().expect("its state is known");
+    let stderr = stderr.join().expect("no panic");
+    assert!(!late, "still running after {timeout:?}: {stderr}");
+    Ended {
+        code: status.code(),
+        stdout: stdout.join().expect("no panic"),
+        stderr,
+    }
+}
+
+/// Pipes are read while the process runs: a full one would stop it.
+fn read_all(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    let mut pipe = pipe.expect("a pipe");
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = pipe.read_to_string(&mut text);
+        text
+    })
+}
+
 impl Skald {
-    pub(super) fn start(config: &Path, directory: &Path, instance: &str, environment: &[(&str, &str)]) -> Self {
+    pub(super) fn start(
+        config: &Path,
+        directory: &Path,
+        instance: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let folder = directory.join(crate::harness::unique(instance));
         std::fs::create_dir_all(&folder).expect("a folder for the process");
         let mut command = vec!["env".to_owned(), "NO_COLOR=1".to_owned()];
-        command.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        command.extend(
+            environment
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
         command.push(binary().display().to_string());
-        let arguments = ["serve", "--config", &config.display().to_string(), "--instance", instance];
+        let arguments = [
+            "serve",
+            "--config",
+            &config.display().to_string(),
+            "--instance",
+            instance,
+        ];
         command.extend(arguments.iter().map(|a| (*a).to_owned()));
         let watchdog = Watched::start(&folder, &command);
-        Self { watchdog: Some(watchdog), log: folder }
+        Self {
+            watchdog: Some(watchdog),
+            log: folder,
+        }
     }
 
     /// Is it running?
@@ -60,35 +133,54 @@ impl Skald {
 
     /// SIGTERM, then waits for its end.
     pub fn stop(mut self) {
-        let Some(watchdog) = self.watchdog.take() else { return };
+        let Some(watchdog) = self.watchdog.take() else {
+            return;
+        };
         let pid = watchdog.pid().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("kill runs");
         let begun = Instant::now();
         while watchdog.is_alive() {
-            assert!(begun.elapsed() < Duration::from_secs(15), "the process does not end after SIGTERM:\n{}", self.output());
+            assert!(
+                begun.elapsed() < Duration::from_secs(15),
+                "the process does not end after SIGTERM:\n{}",
+                self.output()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
     /// Waits until it has ended by itself.
     pub fn wait_for_end(&self, timeout: Duration) {
-        eventually("the process ends", timeout, || (!self.is_alive()).then_some(()));
+        eventually("the process ends", timeout, || {
+            (!self.is_alive()).then_some(())
+        });
     }
 
     /// Waits until it says this.
     pub fn wait_for_output(&self, text: &str, timeout: Duration) {
-        self.wait(&format!("`{text}`"), timeout, || self.output().contains(text));
+        self.wait(&format!("`{text}`"), timeout, || {
+            self.output().contains(text)
+        });
     }
 
     /// Waits until at least so many lanes of its engine are ready.
     pub fn wait_for_lanes(&self, lanes: usize, timeout: Duration) {
-        self.wait(&format!("{lanes} lanes ready"), timeout, || self.ready_lanes().len() >= lanes);
+        self.wait(&format!("{lanes} lanes ready"), timeout, || {
+            self.ready_lanes().len() >= lanes
+        });
     }
 
     fn wait(&self, what: &str, timeout: Duration, mut seen: impl FnMut() -> bool) {
         let begun = Instant::now();
         while !seen() {
-            assert!(begun.elapsed() < timeout, "{what}: not seen within {timeout:?}:\n{}", self.output());
+            assert!(
+                begun.elapsed() < timeout,
+                "{what}: not seen within {timeout:?}:\n{}",
+                self.output()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -96,12 +188,21 @@ impl Skald {
     /// Lanes of its engine that are ready, as it said.
     pub fn ready_lanes(&self) -> BTreeSet<u32> {
         let mut ready = BTreeSet::new();
-        for line in self.output().lines().filter(|line| line.contains("role=\"engine\"")) {
-            let lane = line.split("lane=").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
+        for line in self
+            .output()
+            .lines()
+            .filter(|line| line.contains("role=\"engine\""))
+        {
+            let lane = line
+                .split("lane=")
+                .nth(1)
+                .and_then(|rest| rest.split(' ').next()?.parse().ok());
             match lane {
                 Some(lane) if line.contains("Lane is ready.") => ready.insert(lane),
                 Some(lane) => ready.remove(&lane),
-                None => std::mem::take(&mut ready).is_empty() || !line.contains("Assignment changed."),
+                None => {
+                    std::mem::take(&mut ready).is_empty() || !line.contains("Assignment changed.")
+                }
             };
         }
         ready
@@ -111,7 +212,8 @@ impl Skald {
     pub fn is_frozen(&self) -> bool {
         let pid = self.watchdog.as_ref().expect("running").pid();
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
     }
 
     /// What it wrote so far.
@@ -123,3 +225,17 @@ impl Skald {
         text
     }
 }
+
+/// A test that failed shows what its processes told last.
+impl Drop for Skald {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let output = self.output();
+            let lines: Vec<&str> = output.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
+            eprintln!("skald told last:\n{}", last.join("\n"));
+        }
+    }
+}
+
+const LINES_SHOWN: usize = 60;

@@ -98,7 +98,11 @@ fn killed_while_recovering_and_while_repairing() {
         }
         killed_when_fenced(&world, "engine");
         killed_when_fenced(&world, "ingress");
-        killed_when_an_output_is_refused(&world, "B7.aborted", &format!("{}-stock.commands", world.app));
+        killed_when_an_output_is_refused(
+            &world,
+            "B7.aborted",
+            &format!("{}-stock.commands", world.app),
+        );
         killed_when_an_output_is_refused(&world, "ingress.B7.aborted", &world.names().inbox());
     });
     all_is_well(&world, world.start("one"), participants);
@@ -168,7 +172,11 @@ fn died_there(mut skald: Skald, point: &str) {
 
 fn role_and(point: &str) -> String {
     let with_role = point.starts_with("ingress.") || point.starts_with("engine.");
-    if with_role { point.to_owned() } else { format!("engine.{point}") }
+    if with_role {
+        point.to_owned()
+    } else {
+        format!("engine.{point}")
+    }
 }
 
 /// Somebody else begins transactions under the name of a worker, so that its own is refused and its producers are replaced.
@@ -176,7 +184,10 @@ fn killed_when_fenced(world: &World, role: &str) {
     let point = format!("{role}.B7.replaced");
     let skald = world.start_with("one", &[("SKALD_CRASH", &point)]);
     ready(&skald);
-    let options = Options { timeouts: timeouts(), ..Options::default() };
+    let options = Options {
+        timeouts: timeouts(),
+        ..Options::default()
+    };
     let mut log = KafkaLog::open(&world.cluster(), &options).expect("the broker answers");
     let id = format!("{}.{role}.one.0", world.app);
     eventually("a fenced worker replaces its producers", PATIENCE, || {
@@ -199,21 +210,38 @@ fn killed_when_an_output_is_refused(world: &World, point: &str, topic: &str) {
 }
 
 fn bytes_max(world: &World, topic: &str) -> usize {
-    let told = world.log().topic(topic).expect("an answer").expect("the topic exists");
+    let told = world
+        .log()
+        .topic(topic)
+        .expect("an answer")
+        .expect("the topic exists");
     told.message_bytes_max.expect("its limit is told")
 }
 
 fn set_bytes_max(world: &World, topic: &str, bytes: usize) {
     let mut config = rdkafka::ClientConfig::new();
-    let admin: AdminClient<DefaultClientContext> = config.set("bootstrap.servers", &world.kafka).create().expect("a client");
+    let admin: AdminClient<DefaultClientContext> = config
+        .set("bootstrap.servers", &world.kafka)
+        .create()
+        .expect("a client");
     let text = bytes.to_string();
     // What is not named goes back to the broker's default.
-    let others = if topic == world.names().inbox() { settings(Kind::Inbox) } else { Vec::new() };
+    let others = if topic == world.names().inbox() {
+        settings(Kind::Inbox)
+    } else {
+        Vec::new()
+    };
     let wanted = AlterConfig::new(ResourceSpecifier::Topic(topic));
-    let wanted = others.iter().fold(wanted, |wanted, (name, value)| wanted.set(name, value));
+    let wanted = others
+        .iter()
+        .fold(wanted, |wanted, (name, value)| wanted.set(name, value));
     let wanted = wanted.set("max.message.bytes", &text);
     // It is enough to ask; the description tells when it is done.
     let asked = admin.alter_configs([&wanted], &AdminOptions::new());
-    eventually("the topic's limit is changed", Duration::from_secs(20), || (bytes_max(world, topic) == bytes).then_some(()));
+    eventually(
+        "the topic's limit is changed",
+        Duration::from_secs(20),
+        || (bytes_max(world, topic) == bytes).then_some(()),
+    );
     drop(asked);
 }

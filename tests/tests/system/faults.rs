@@ -45,7 +45,12 @@ pub fn shared(one: &Skald, two: &Skald) {
         if both && of_one.len() + of_two.len() == LANES as usize {
             return;
         }
-        assert!(begun.elapsed() < PATIENCE, "{of_one:?} and {of_two:?} are not shared:\n{}\n---\n{}", one.output(), two.output());
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{of_one:?} and {of_two:?} are not shared:\n{}\n---\n{}",
+            one.output(),
+            two.output()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -54,7 +59,11 @@ pub fn shared(one: &Skald, two: &Skald) {
 pub fn all_is_well(world: &World, skald: Skald, participants: Vec<Running>) {
     world.wait_for_ends(PATIENCE, false);
     let facts = world.check();
-    println!("{} sagas, {} commands", world.triggered().len(), facts.commands.len());
+    println!(
+        "{} sagas, {} commands",
+        world.triggered().len(),
+        facts.commands.len()
+    );
     skald.stop();
     participants.into_iter().for_each(Running::stop);
 }

@@ -15,7 +15,12 @@ fn the_order_saga_runs_forward() {
     world.trigger(50);
     world.wait_for_ends(Duration::from_secs(60), false);
     world.check();
-    assert!(world.instances().values().all(|i| i.status == Status::Completed));
+    assert!(
+        world
+            .instances()
+            .values()
+            .all(|i| i.status == Status::Completed)
+    );
     skald.stop();
     drop(participants);
 }

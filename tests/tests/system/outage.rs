@@ -15,7 +15,9 @@ fn an_emptied_store_is_rebuilt_under_load() {
     world.under_load(PACE, || {
         for _ in 0..3 {
             let sagas = some_more(&world, 10);
-            redis::cmd("FLUSHALL").exec(&mut connection(&redis)).expect("flushed");
+            redis::cmd("FLUSHALL")
+                .exec(&mut connection(&redis))
+                .expect("flushed");
             stored_again(&world, &redis, sagas);
         }
     });
@@ -30,7 +32,9 @@ fn a_store_that_went_back_in_time_catches_up() {
     world.under_load(PACE, || {
         some_more(&world, 10);
         // The dump stays where the server looks for one when it starts.
-        redis::cmd("SAVE").exec(&mut connection(&redis)).expect("saved");
+        redis::cmd("SAVE")
+            .exec(&mut connection(&redis))
+            .expect("saved");
         let sagas = some_more(&world, 15);
         redis.restart();
         stored_again(&world, &redis, sagas);
@@ -102,7 +106,14 @@ fn a_broker_that_dies_or_freezes_loses_nothing() {
     all_is_well(&world, skald, participants);
 }
 
-fn begin(kafka: &str, redis: &str) -> (World, Vec<connectors::participant::Running>, tests::world::Skald) {
+fn begin(
+    kafka: &str,
+    redis: &str,
+) -> (
+    World,
+    Vec<connectors::participant::Running>,
+    tests::world::Skald,
+) {
     let world = World::on(kafka, redis);
     let participants = participants(&world);
     let skald = world.start("one");
@@ -113,7 +124,9 @@ fn begin(kafka: &str, redis: &str) -> (World, Vec<connectors::participant::Runni
 /// Waits until so many more sagas ended; answers how many are known then.
 fn some_more(world: &World, count: usize) -> usize {
     let sagas = world.triggered().len() + count;
-    eventually("further orders", PATIENCE, || (world.triggered().len() >= sagas).then_some(()));
+    eventually("further orders", PATIENCE, || {
+        (world.triggered().len() >= sagas).then_some(())
+    });
     world.wait_for_ends_of(&world.triggered()[..sagas], PATIENCE, false);
     sagas
 }
@@ -133,8 +146,14 @@ fn stored_again(world: &World, redis: &RedisServer, sagas: usize) {
     let begun = Instant::now();
     let mut connection = connection(redis);
     eventually("the store is rebuilt", PATIENCE, || {
-        let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{{{}:*s:order/*", world.app)).query(&mut connection).expect("keys");
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg(format!("{{{}:*s:order/*", world.app))
+            .query(&mut connection)
+            .expect("keys");
         (keys.len() >= sagas).then_some(())
     });
-    println!("{sagas} sagas stood in the store again after {:.1?}", begun.elapsed());
+    println!(
+        "{sagas} sagas stood in the store again after {:.1?}",
+        begun.elapsed()
+    );
 }

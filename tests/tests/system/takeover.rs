@@ -7,8 +7,18 @@ use tests::world::World;
 use crate::faults::*;
 
 /// Moments at which a worker is frozen, each in a process of its own.
-const EARLY: [(&str, u32); 4] = [("B2.loaded", 3), ("B4.begun", 3), ("B4.producing", 8), ("B4.flushed", 3)];
-const LATE: [(&str, u32); 4] = [("B5.sent", 3), ("B6.before", 3), ("B6.committed", 3), ("B6.stored", 3)];
+const EARLY: [(&str, u32); 4] = [
+    ("B2.loaded", 3),
+    ("B4.begun", 3),
+    ("B4.producing", 8),
+    ("B4.flushed", 3),
+];
+const LATE: [(&str, u32); 4] = [
+    ("B5.sent", 3),
+    ("B6.before", 3),
+    ("B6.committed", 3),
+    ("B6.stored", 3),
+];
 
 #[test]
 fn a_worker_frozen_early_in_a_batch_is_harmless_when_it_wakes() {
@@ -29,7 +39,8 @@ fn zombies(moments: &[(&str, u32)]) {
     let participants = participants(&world);
     world.under_load(PACE, || {
         for (turn, (moment, passage)) in moments.iter().enumerate() {
-            let (mut zombie, mut heir) = frozen_then_thawed(&world, turn, &format!("{moment}:{passage}"));
+            let (mut zombie, mut heir) =
+                frozen_then_thawed(&world, turn, &format!("{moment}:{passage}"));
             shared(&zombie, &heir);
             heir.kill9();
             ready(&zombie);
@@ -39,10 +50,16 @@ fn zombies(moments: &[(&str, u32)]) {
     all_is_well(&world, world.start("last"), participants);
 }
 
-fn frozen_then_thawed(world: &World, turn: usize, moment: &str) -> (tests::world::Skald, tests::world::Skald) {
+fn frozen_then_thawed(
+    world: &World,
+    turn: usize,
+    moment: &str,
+) -> (tests::world::Skald, tests::world::Skald) {
     let zombie = world.start_with(&format!("zombie-{turn}"), &[("SKALD_FREEZE", moment)]);
     zombie.wait_for_output("Fault point engine.", PATIENCE);
-    tests::harness::eventually("the worker is frozen", PATIENCE, || zombie.is_frozen().then_some(()));
+    tests::harness::eventually("the worker is frozen", PATIENCE, || {
+        zombie.is_frozen().then_some(())
+    });
     let heir = world.start(&format!("heir-{turn}"));
     ready(&heir);
     zombie.thaw();
@@ -85,7 +102,10 @@ fn a_planned_stop_hands_over_at_once() {
             let taken = begun.elapsed();
             println!("stopped after {stopped:.1?}, {name} had all lanes after {taken:.1?}");
             // Whoever waits for the session of the one that left needs longer than that alone for the take-over.
-            assert!(taken - stopped < tests::world::timeouts().session, "handover took {taken:?}, the stop {stopped:?}");
+            assert!(
+                taken - stopped < tests::world::timeouts().session,
+                "handover took {taken:?}, the stop {stopped:?}"
+            );
         }
     });
     all_is_well(&world, last, participants);
@@ -101,7 +121,10 @@ fn a_second_process_of_one_name_is_refused() {
     let second = world.start("one");
     second.wait_for_end(Duration::from_secs(20));
     let said = second.output();
-    assert!(said.contains("instance name `one` is used by another living process"), "{said}");
+    assert!(
+        said.contains("instance name `one` is used by another living process"),
+        "{said}"
+    );
     assert!(said.contains("--instance"), "{said}");
     world.trigger(20);
     all_is_well(&world, first, participants);
@@ -123,7 +146,10 @@ fn a_zombie_whose_name_was_taken_ends() {
         heir
     });
     let said = zombie.output();
-    assert!(said.contains("another process took over the instance name"), "{said}");
+    assert!(
+        said.contains("another process took over the instance name"),
+        "{said}"
+    );
     assert!(said.contains("--instance"), "{said}");
     all_is_well(&world, heir, participants);
 }

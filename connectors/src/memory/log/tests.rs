@@ -246,3 +246,23 @@ fn a_sleeper_is_woken_by_the_commit() {
     writer.commit().unwrap();
     assert_eq!(thread.join().unwrap(), 1);
 }
+
+#[test]
+fn a_member_that_missed_a_rebalance_commits_nothing_until_it_polls() {
+    let (cluster, _) = cluster();
+    let (mut a, mut b) = (
+        open(&cluster, "a", Some("g")),
+        open(&cluster, "b", Some("g")),
+    );
+    let offset = [(Partition::new("t", 0), 0)];
+    a.poll(now()).unwrap();
+    a.commit_offsets(&offset).unwrap();
+    b.poll(now()).unwrap();
+    a.begin().unwrap();
+    let stale = a.send_offsets(&offset, "");
+    assert!(matches!(stale, Err(Error::Generation { .. })));
+    assert!(matches!(a.commit(), Err(Error::Abortable { .. })));
+    a.abort().unwrap();
+    a.poll(now()).unwrap();
+    a.commit_offsets(&offset).unwrap();
+}

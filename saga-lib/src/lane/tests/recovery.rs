@@ -306,6 +306,18 @@ fn a_store_that_could_have_missed_a_deletion_is_rebuilt() {
 }
 
 #[test]
+fn a_catch_up_that_stood_still_for_as_long_begins_again() {
+    let mut d = behind();
+    d.says(sampled(0, 40, 0));
+    d.nothing().says(read(28, 3, None));
+    d.after(OLD_MS + 1)
+        .nothing()
+        .says(read(40, 3, Some((39, 15))));
+    d.tells(Effect::Forget { lane: 0 });
+    d.nothing().asks(CLAIM);
+}
+
+#[test]
 fn an_old_store_at_the_committed_offset_missed_nothing() {
     let old = Position {
         at_ms: Some(0),

@@ -144,6 +144,18 @@ fn recoveries_that_take_long_let_a_poll_come_between_and_take_turns() {
 }
 
 #[test]
+fn slow_batches_do_not_keep_a_lane_from_recovering() {
+    let mut d = engine_with(&[0, 1]);
+    idle(&mut d);
+    d.says(rounded(vec![], vec![unwritten(), at(10, 20)]));
+    d.brings(&[(1, 1, 11)])
+        .after(5000)
+        .until_commit(&[(1, 11)])
+        .says(Event::Committed(Ok(false)))
+        .asks(Effect::Claim { lane: 0 });
+}
+
+#[test]
 fn a_partition_whose_offset_is_gone_stops_its_lane() {
     let mut d = engine_with(&[0, 1]);
     let broken = vec![(0, "out of range".to_owned())];

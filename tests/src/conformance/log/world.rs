@@ -162,7 +162,8 @@ pub fn write<L: Log>(log: &mut L, records: &[Outgoing]) {
         log.produce(record, token).expect("record is handed over");
     }
     let deliveries = log.flush().expect("records are acknowledged");
-    assert!(deliveries.iter().all(|delivery| delivery.result.is_ok()));
+    let written = deliveries.iter().all(|delivery| delivery.result.is_ok());
+    assert!(written, "not all were written: {deliveries:?}");
 }
 
 /// Writes records and commits.

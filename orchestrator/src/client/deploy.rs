@@ -1,0 +1,166 @@
+//! Deploying: compiled definitions into the definitions topic.
+//!
+//! Two deploys cannot interleave: each runs under the one transactional id `<app>.deploy`, which ends what an earlier one left open,
+//! and reads the topic to its end before it decides. A version means one hash for ever.
+//!
+//! Absent on purpose: compiling (see [`saga_lib::definition`]) and checking topics of definitions (see `skald serve`).
+
+use std::time::{Duration, Instant};
+
+use connectors::log::{Log, Options, TopicSpec};
+use schemas::bundle::{self, Active, Bundle};
+use schemas::record::{Outgoing, Partition};
+use schemas::topics::{self, Kind, Topics};
+use serde::Serialize;
+
+use super::Error;
+use crate::registry::{Definitions, Registry};
+
+/// What became of one definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deployed {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: u32,
+    /// Hash.
+    pub hash: String,
+    /// Was the version there already?
+    pub known: bool,
+    /// The version that events start from now on.
+    pub active: u32,
+}
+
+/// How to open a log for deploying.
+pub fn options(names: &Topics) -> Options {
+    Options {
+        client_id: format!("{}.deploy", names.app()),
+        transactional_id: Some(format!("{}.deploy", names.app())),
+        ..Options::default()
+    }
+}
+
+/// Deploys; a version becomes active if it is newer than the active one, or if `activate` says so.
+///
+/// # Errors
+/// [`Error::Refused`] if a version is known with another hash: nothing is written then. [`Error::Unseen`] if the outcome of the
+/// commit is unknown.
+pub fn deploy<L: Log>(
+    log: &mut L,
+    names: &Topics,
+    bundles: &[Bundle],
+    activate: bool,
+    now_ms: i64,
+) -> Result<Vec<Deployed>, Error> {
+    create_topic(log, names)?;
+    let mut known = Definitions::clone(&*read_to_end(log, names)?.snapshot());
+    let mut records = Vec::new();
+    let mut deployed = Vec::new();
+    for bundle in bundles {
+        let plan = plan(&known, bundle, activate)?;
+        let version = (plan.name.clone(), plan.version);
+        known.versions.insert(version, plan.hash.clone());
+        if plan.active == plan.version {
+            let active = Active {
+                version: plan.version,
+                hash: plan.hash.clone(),
+                activated_ms: now_ms,
+            };
+            if changes(&known, &plan.name, &active) {
+                records.push(bundle::encode_active(names, &plan.name, &active));
+                known.active.insert(plan.name.clone(), active);
+            }
+        }
+        if !plan.known {
+            let version = bundle::encode_version(names, &plan.name, plan.version, &plan.hash);
+            // A reader must never meet an alias whose bundle is still to come.
+            records.splice(0..0, [bundle::encode_bundle(names, bundle), version]);
+        }
+        deployed.push(plan);
+    }
+    write(log, &records)?;
+    Ok(deployed)
+}
+
+fn create_topic<L: Log>(log: &mut L, names: &Topics) -> Result<(), Error> {
+    log.create_topics(&[TopicSpec {
+        name: names.definitions(),
+        partitions: 1,
+        config: topics::settings(Kind::Definitions),
+    }])?;
+    Ok(())
+}
+
+/// Everything that was written when this began, also what stood in transactions of others.
+pub(crate) fn read_to_end<L: Log>(log: &mut L, names: &Topics) -> Result<Registry, Error> {
+    let partition = Partition::new(names.definitions(), 0);
+    let end = log.extent(&partition)?.end;
+    let registry = Registry::new(names);
+    let deadline = Instant::now() + PATIENCE;
+    while log.extent(&partition)?.stable_end < end {
+        if Instant::now() >= deadline {
+            return Err(connectors::log::Error::Held.into());
+        }
+        std::thread::sleep(super::read::PAUSE);
+    }
+    registry.refresh(log)?;
+    Ok(registry)
+}
+
+/// Longer than a transaction of Skald may stay open.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+fn plan(known: &Definitions, bundle: &Bundle, activate: bool) -> Result<Deployed, Error> {
+    let (name, version) = (bundle.ir.name.clone(), bundle.ir.version);
+    let deployed = known.versions.get(&(name.clone(), version));
+    if let Some(hash) = deployed.filter(|hash| **hash != bundle.hash) {
+        return Err(Error::Refused(format!(
+            "`{name}@{version}` is deployed with hash {hash}, {} has {}: a version never changes, so raise `version`",
+            bundle.file, bundle.hash
+        )));
+    }
+    let active = known.active.get(&name).map(|active| active.version);
+    Ok(Deployed {
+        known: deployed.is_some(),
+        hash: bundle.hash.clone(),
+        active: active
+            .filter(|active| *active > version && !activate)
+            .unwrap_or(version),
+        name,
+        version,
+    })
+}
+
+/// Re-deploying the active version must not move the time from which its events count.
+fn changes(known: &Definitions, name: &str, active: &Active) -> bool {
+    known.active.get(name).map(|a| a.version) != Some(active.version)
+}
+
+/// One transaction.
+pub(crate) fn write<L: Log>(log: &mut L, records: &[Outgoing]) -> Result<(), Error> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    log.begin()?;
+    let written = produce(log, records);
+    if let Err(error) = written {
+        // The transaction's end by the broker is as good, so a failed abort is no news.
+        let _ = log.abort();
+        return Err(error);
+    }
+    log.commit().map(|_tainted| ()).map_err(|error| {
+        Error::Unseen(format!(
+            "the deploy may or may not have been committed ({error}): deploy again to be sure"
+        ))
+    })
+}
+
+fn produce<L: Log>(log: &mut L, records: &[Outgoing]) -> Result<(), Error> {
+    for (token, record) in records.iter().enumerate() {
+        log.produce(record, token as u64)?;
+    }
+    for delivery in log.flush()? {
+        delivery.result?;
+    }
+    Ok(())
+}
