@@ -63,13 +63,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// Did another process deploy at the same time? What it wrote must be read first.
-    pub fn is_overtaken(&self) -> bool {
-        let log = match self {
-            Self::Log(error) | Self::Deploy(crate::client::Error::Log(error)) => error,
-            _ => return false,
-        };
-        log.class() == connectors::log::Class::Ownership
+    /// Did another process deploy in between? What it wrote must be read first.
+    fn is_overtaken(&self) -> bool {
+        use crate::client::Error as Client;
+        match self {
+            Self::Log(error) | Self::Deploy(Client::Log(error)) => {
+                error.class() == connectors::log::Class::Ownership
+            }
+            Self::Deploy(Client::Unseen(_)) => true,
+            _ => false,
+        }
     }
 }
 

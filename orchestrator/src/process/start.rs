@@ -109,7 +109,7 @@ pub fn start<L: Log, S: Store>(
         },
     )?;
     topics::ensure(&mut admin, &names, plan.lanes)?;
-    let installation = deploy_in_turn(plan, cluster, &names, &mut admin)?;
+    let installation = deploy_in_turn::<L>(plan, cluster, &names, &mut admin)?;
     let registry = Registry::new(&names);
     registry.refresh(&mut admin)?;
     let stop = Stop::default();

@@ -57,7 +57,16 @@ pub fn shared(one: &Skald, two: &Skald) {
 
 /// What stands at the end of every test: all sagas ended, every promise held, and the process still stops as it is asked to.
 pub fn all_is_well(world: &World, skald: Skald, participants: Vec<Running>) {
-    world.wait_for_ends(PATIENCE, false);
+    well(world, skald, participants, false);
+}
+
+/// The same where some may rightly be parked.
+pub fn all_ended_or_parked(world: &World, skald: Skald, participants: Vec<Running>) {
+    well(world, skald, participants, true);
+}
+
+fn well(world: &World, skald: Skald, participants: Vec<Running>, parked_counts: bool) {
+    world.wait_for_ends(PATIENCE, parked_counts);
     let facts = world.check();
     println!(
         "{} sagas, {} commands",
