@@ -66,9 +66,11 @@ impl Error {
     /// Did another process deploy in between? What it wrote must be read first.
     fn is_overtaken(&self) -> bool {
         use crate::client::Error as Client;
+        use connectors::log::Class;
         match self {
             Self::Log(error) | Self::Deploy(Client::Log(error)) => {
-                error.class() == connectors::log::Class::Ownership
+                // A client may see only that its transaction cannot go on, and not why.
+                matches!(error.class(), Class::Ownership | Class::Batch)
             }
             Self::Deploy(Client::Unseen(_)) => true,
             _ => false,
