@@ -99,7 +99,8 @@ pub fn start<L: Log, S: Store>(
         .listen
         .map(|listen| Server::start(listen, metrics.clone(), health.clone()))
         .transpose()?;
-    let mut store = S::open(server, &plan.app)?;
+    // A connection of its own: the lease must not wait behind a batch.
+    let store = S::open(server, &plan.app)?;
     let mut admin = L::open(
         cluster,
         &Options {
@@ -113,8 +114,6 @@ pub fn start<L: Log, S: Store>(
     let registry = Registry::new(&names);
     registry.refresh(&mut admin)?;
     let stop = Stop::default();
-    // Asks the store once more under its own connection: the lease must not wait behind a batch.
-    store.counters(0)?;
     let holder = uuid::Uuid::new_v4().to_string();
     let lease = Lease::take(store, &plan.instance, &holder, &stop)?;
     let janitor = Janitor::default();

@@ -41,20 +41,6 @@ pub enum OutputClass {
     Orphan,
 }
 
-impl OutputClass {
-    /// The value of the label `topic_class`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Command => "command",
-            Self::Event | Self::Orphan => "event",
-            Self::History => "history",
-            Self::Journal | Self::Header => "journal",
-            Self::Inbox => "inbox",
-            Self::DeadLetter => "dead_letter",
-        }
-    }
-}
-
 /// The plan of one lane for one transaction.
 #[derive(Debug, Clone, Default)]
 pub struct LanePlan {
