@@ -21,6 +21,8 @@ mod start;
 mod timeline;
 mod turn;
 
+use std::collections::BTreeMap;
+
 use crate::effect::Effect;
 use crate::id::{self, SagaId};
 use crate::input::{Event, Input, Kind, KindName};
@@ -316,6 +318,7 @@ fn unknown_definition() -> Definition {
         finally: Finally::default(),
         retain_ms: 0,
         deadline: None,
+        measure: BTreeMap::new(),
     }
 }
 

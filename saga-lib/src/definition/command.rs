@@ -10,7 +10,7 @@ use super::fields::{AFTER, COMPENSATE, RETRY};
 use super::object::Reader;
 use super::scalar;
 use super::tree::{Kind, Tree};
-use crate::ir::{Compensation, Jitter, Retry, Send, StepKind};
+use crate::ir::{Compensation, Counter, Jitter, Retry, Send, StepKind};
 
 /// How long an attempt may take, if nothing is said.
 const TIMEOUT_MS: i64 = 30_000;
@@ -61,7 +61,10 @@ pub(super) fn lower(
         compensation: compensation?,
         timeout_ms,
         retry,
-        catch: std::collections::BTreeMap::new(),
+        types: std::collections::BTreeMap::new(),
+        outcome: None,
+        fallback: None,
+        query: None,
     })
 }
 
@@ -110,12 +113,16 @@ fn counter_command(
         }
         _ => (scalar::operation(context, tree), Some(None)),
     };
-    Some(Compensation::Command {
+    Some(Compensation::Command(Box::new(Counter {
         target: target?,
         payload: payload?,
         timeout_ms: TIMEOUT_MS,
         retry: RETRY_COMPENSATION,
-    })
+        success: vec!["ok".to_owned()],
+        refusal: vec!["refused".to_owned()],
+        types: std::collections::BTreeMap::new(),
+        outcome: None,
+    })))
 }
 
 /// What the body of a compensation may read. A step whose outcome is unknown is compensated too, and then there is no reply; and the

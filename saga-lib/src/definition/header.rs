@@ -44,6 +44,7 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree) -> Option<Definition
         finally: finally.unwrap_or_else(Finally::default),
         retain_ms: retain_ms.unwrap_or(RETAIN_MS),
         deadline: None,
+        measure: std::collections::BTreeMap::new(),
     })
 }
 

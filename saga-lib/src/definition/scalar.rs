@@ -214,6 +214,7 @@ pub(super) fn operation(context: &mut Context<'_>, tree: &Tree) -> Option<Target
         operation: text.to_owned(),
         topic,
         r#type: operation.to_owned(),
+        replies: None,
     })
 }
 

@@ -121,10 +121,8 @@ impl<'t> Outline<'t> {
             _ => set(context, names, &reader),
         };
         Some(Node {
-            step: id.unwrap_or_else(|| format!("_{}", position + 1)),
             when,
-            next: None,
-            kind: kind?,
+            ..Node::new(id.unwrap_or_else(|| format!("_{}", position + 1)), kind?)
         })
     }
 }

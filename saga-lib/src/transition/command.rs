@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::effect::{Command, Effect, Note};
 use crate::id::CommandId;
 use crate::instance::{Obligation, Pending, StepStatus, Token};
-use crate::ir::{Compensation, Node, NodeIx, Retry, Send, Target};
+use crate::ir::{Compensation, Counter, Node, NodeIx, Send, Target};
 
 use super::turn::{Halt, Turn};
 
@@ -67,7 +67,7 @@ pub(super) fn resend(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
 /// Sends the compensating command of obligation `at` for the first time.
 pub(super) fn start_compensation(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
     let (node, send) = turn.send_at(turn.instance.obligations[at].node)?;
-    let back = Back::of(node, send)?;
+    let back = counter(node, send)?;
     let now = turn.now;
     let obligation = &mut turn.instance.obligations[at];
     obligation.pending = Some(Pending {
@@ -81,14 +81,14 @@ pub(super) fn start_compensation(turn: &mut Turn<'_>, at: usize) -> Result<(), H
     });
     let obligation = obligation.clone();
     turn.moment(format!("compensation of {}: command sent", node.step));
-    emit_back(turn, node, &back, &obligation);
+    emit_back(turn, node, back, &obligation);
     Ok(())
 }
 
 /// Sends the compensating command of obligation `at` again, with the same id.
 pub(super) fn resend_compensation(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
     let (node, send) = turn.send_at(turn.instance.obligations[at].node)?;
-    let back = Back::of(node, send)?;
+    let back = counter(node, send)?;
     let now = turn.now;
     let Some(pending) = turn.instance.obligations[at].pending.as_mut() else {
         return Ok(());
@@ -97,39 +97,18 @@ pub(super) fn resend_compensation(turn: &mut Turn<'_>, at: usize) -> Result<(), 
     let attempt = pending.attempt;
     let obligation = turn.instance.obligations[at].clone();
     note_resent(turn, node, attempt, true);
-    emit_back(turn, node, &back, &obligation);
+    emit_back(turn, node, back, &obligation);
     Ok(())
 }
 
 /// The compensating command that a definition declares for a step.
-pub(super) struct Back<'a> {
-    /// Who is asked.
-    target: &'a Target,
-    /// How long an attempt may take, ms.
-    timeout_ms: i64,
-    /// Spacing of attempts.
-    pub(super) retry: &'a Retry,
-}
-
-impl<'a> Back<'a> {
-    /// The compensation of `node`.
-    pub(super) fn of(node: &'a Node, send: &'a Send) -> Result<Self, Halt> {
-        match &send.compensation {
-            Compensation::Command {
-                target,
-                timeout_ms,
-                retry,
-                ..
-            } => Ok(Self {
-                target,
-                timeout_ms: *timeout_ms,
-                retry,
-            }),
-            _ => Err(Halt::program(
-                Some(&node.step),
-                format!("step {} has no compensating command", node.step),
-            )),
-        }
+pub(super) fn counter<'a>(node: &'a Node, send: &'a Send) -> Result<&'a Counter, Halt> {
+    match &send.compensation {
+        Compensation::Command(counter) => Ok(counter),
+        _ => Err(Halt::program(
+            Some(&node.step),
+            format!("step {} has no compensating command", node.step),
+        )),
     }
 }
 
@@ -157,7 +136,7 @@ fn emit_forward(turn: &mut Turn<'_>, node: &Node, send: &Send, token: &Token) {
     emit(turn, node, &send.target, id, pending, (payload, key));
 }
 
-fn emit_back(turn: &mut Turn<'_>, node: &Node, back: &Back<'_>, obligation: &Obligation) {
+fn emit_back(turn: &mut Turn<'_>, node: &Node, back: &Counter, obligation: &Obligation) {
     let Some(pending) = &obligation.pending else {
         return;
     };
@@ -165,7 +144,7 @@ fn emit_back(turn: &mut Turn<'_>, node: &Node, back: &Back<'_>, obligation: &Obl
     let id = forward.compensated_by(obligation.compensation);
     let payload = obligation.payload.clone();
     let key = obligation.key.clone();
-    emit(turn, node, back.target, id, pending, (payload, key));
+    emit(turn, node, &back.target, id, pending, (payload, key));
 }
 
 fn emit(

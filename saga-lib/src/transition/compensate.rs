@@ -12,7 +12,6 @@ use crate::id::CommandId;
 use crate::input::Reply;
 use crate::instance::{Incident, IncidentKind, ObligationState, Status, StepStatus};
 
-use super::command::Back;
 use super::turn::{Halt, Turn};
 use super::{Applied, Reason, attempt, command, ladder, parked};
 
@@ -167,7 +166,7 @@ fn failed(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<Applied, Halt
 fn missed(turn: &mut Turn<'_>, at: usize, cause: &str) -> Result<(), Halt> {
     let obligation = turn.instance.obligations[at].clone();
     let (node, send) = turn.send_at(obligation.node)?;
-    let retry = Back::of(node, send)?.retry;
+    let retry = &command::counter(node, send)?.retry;
     let id = CommandId::forward(&turn.instance.id, &node.step, obligation.execution)
         .compensated_by(obligation.compensation);
     let now = turn.now;

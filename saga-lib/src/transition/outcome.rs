@@ -103,7 +103,7 @@ fn succeeded(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(), Halt> 
     if turn.instance.cancel.is_some() {
         return compensate::turn_back_cancelled(turn, &node.step);
     }
-    match directive(send, &node.step, &[&reply.outcome])? {
+    match directive(node, &node.step, &[&reply.outcome])? {
         Some(Directive::Compensate) if !turn.instance.past_pivot => {
             fail(turn, node, &token, &Failure::said(reply));
             compensate::turn_back(turn, &node.step)
@@ -122,14 +122,14 @@ fn succeeded(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(), Halt> 
 /// The step definitely has no effect.
 fn refused(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(), Halt> {
     let token = turn.instance.tokens.remove(at);
-    let (node, send) = turn.send_at(token.node)?;
+    let (node, _) = turn.send_at(token.node)?;
     let failure = Failure::said(reply);
     turn.step_is(&node.step, StepStatus::Refused);
     note_finished(turn, node, &token, "refused", failure.cause());
     if turn.instance.cancel.is_some() {
         return compensate::turn_back_cancelled(turn, &node.step);
     }
-    match directive(send, &node.step, &[&failure.outcome, "any"])? {
+    match directive(node, &node.step, &[&failure.outcome, "any"])? {
         Some(Directive::Continue) => return run::run(turn, node.next),
         Some(Directive::Retry) if token.execution < EXECUTIONS_MAX => {
             return command::start(turn, token.node, token.execution + 1);
@@ -154,7 +154,7 @@ fn refused(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(), Halt> {
 pub(super) fn unknown(turn: &mut Turn<'_>, at: usize, failure: &Failure) -> Result<(), Halt> {
     let token = turn.instance.tokens.remove(at);
     let (node, send) = turn.send_at(token.node)?;
-    let directive = directive(send, &node.step, &[&failure.outcome, "any"])?;
+    let directive = directive(node, &node.step, &[&failure.outcome, "any"])?;
     let cancelled = turn.instance.cancel.is_some();
     if send.kind != StepKind::Pivot && cancelled && !turn.instance.past_pivot {
         give_up(turn, node, send, &token, failure, ObligationState::Open)?;
@@ -285,8 +285,7 @@ fn oblige(
     state: ObligationState,
     reply: Option<&Value>,
 ) -> Result<(), Halt> {
-    let (Compensation::Command { payload, .. }, Some(pending)) =
-        (&send.compensation, &token.pending)
+    let (Compensation::Command(counter), Some(pending)) = (&send.compensation, &token.pending)
     else {
         return Ok(());
     };
@@ -295,7 +294,7 @@ fn oblige(
     }
     let mut names = vec![("request", &pending.request)];
     names.extend(reply.map(|reply| ("reply", reply)));
-    let payload = match payload {
+    let payload = match &counter.payload {
         Some(template) => turn.evaluate(&node.step, template, &names)?,
         None => pending.request.clone(),
     };
@@ -313,8 +312,8 @@ fn oblige(
 }
 
 /// What the definition says about the first of these outcome names that it mentions.
-fn directive(send: &Send, step: &str, names: &[&str]) -> Result<Option<Directive>, Halt> {
-    let caught = names.iter().find_map(|name| send.catch.get(*name));
+fn directive(node: &Node, step: &str, names: &[&str]) -> Result<Option<Directive>, Halt> {
+    let caught = names.iter().find_map(|name| node.catch.get(*name));
     match caught {
         Some(catch) if catch.run.is_some() => Err(Halt::program(
             Some(step),

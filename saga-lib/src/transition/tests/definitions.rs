@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::expr::Expr;
 use crate::ir::{
-    Catch, Compensation, Definition, Directive, Duplicates, Finally, From, Jitter, Kind, LAYOUT,
-    Node, Publish, Retry, Send, Start, StepKind, Target, Template, Variable,
+    Catch, Compensation, Counter, Definition, Directive, Duplicates, Finally, From, Jitter, Kind,
+    LAYOUT, Node, Publish, Retry, Send, Start, StepKind, Target, Template, Variable,
 };
 
 /// Attempts of a forward command.
@@ -75,6 +75,7 @@ pub fn definition(mut nodes: Vec<Node>) -> Definition {
         },
         retain_ms: 3_600_000,
         deadline: None,
+        measure: BTreeMap::new(),
     }
 }
 
@@ -101,12 +102,7 @@ fn start() -> Start {
 }
 
 pub fn node(step: &str, kind: Kind) -> Node {
-    Node {
-        step: step.to_owned(),
-        when: None,
-        next: None,
-        kind,
-    }
+    Node::new(step, kind)
 }
 
 pub fn set(step: &str, name: &str, value: Template) -> Node {
@@ -125,13 +121,16 @@ pub fn step(name: &str, kind: StepKind) -> Node {
         compensation: Compensation::NotApplicable,
         timeout_ms: 30_000,
         retry: retry(Some(ATTEMPTS)),
-        catch: BTreeMap::new(),
+        types: BTreeMap::new(),
+        outcome: None,
+        fallback: None,
+        query: None,
     };
     node(name, Kind::Send(Box::new(send)))
 }
 
 pub fn compensatable(name: &str) -> Node {
-    let compensation = Compensation::Command {
+    let compensation = Compensation::Command(Box::new(Counter {
         target: target(name, "undo"),
         payload: Some(object([
             ("request", path("request")),
@@ -139,7 +138,11 @@ pub fn compensatable(name: &str) -> Node {
         ])),
         timeout_ms: 30_000,
         retry: retry(None),
-    };
+        success: vec!["ok".to_owned()],
+        refusal: vec!["refused".to_owned()],
+        types: BTreeMap::new(),
+        outcome: None,
+    }));
     with(step(name, StepKind::Compensatable), |send| {
         send.compensation = compensation;
     })
@@ -152,11 +155,10 @@ pub fn with(mut node: Node, change: impl FnOnce(&mut Send)) -> Node {
     node
 }
 
-pub fn catching(node: Node, outcome: &str, then: Directive) -> Node {
-    with(node, |send| {
-        send.catch
-            .insert(outcome.to_owned(), Catch { run: None, then });
-    })
+pub fn catching(mut node: Node, outcome: &str, then: Directive) -> Node {
+    let catch = Catch { run: None, then };
+    node.catch.insert(outcome.to_owned(), catch);
+    node
 }
 
 pub fn retry(max: Option<u32>) -> Retry {
@@ -177,5 +179,6 @@ fn target(name: &str, r#type: &str) -> Target {
         operation: format!("{name}.{}", r#type),
         topic: format!("{name}.commands"),
         r#type: r#type.to_owned(),
+        replies: None,
     }
 }

@@ -122,7 +122,8 @@ fn a_trigger_that_faults_can_be_cancelled() {
 fn a_timer_that_faults_is_evaluated_again_on_resume() {
     let needs_reply = with(compensatable("credit"), |send| {
         send.retry.max = Some(1);
-        if let crate::ir::Compensation::Command { payload, .. } = &mut send.compensation {
+        if let crate::ir::Compensation::Command(counter) = &mut send.compensation {
+            let payload = &mut counter.payload;
             *payload = Some(path("reply.from"));
         }
     });
