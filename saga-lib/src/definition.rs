@@ -30,6 +30,8 @@ use self::context::Context;
 pub use self::diagnostic::{Diagnostic, Span, render};
 use crate::ir;
 
+pub(crate) use self::time::time_ms;
+
 /// Compiles one definition. `file_name` is only shown.
 ///
 /// # Errors

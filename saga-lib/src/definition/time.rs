@@ -22,7 +22,7 @@ pub(super) fn duration_ms(text: &str) -> Option<i64> {
 }
 
 /// `2026-01-31` or `2026-01-31T10:00:00Z` in ms since 1970.
-pub(super) fn time_ms(text: &str) -> Option<i64> {
+pub(crate) fn time_ms(text: &str) -> Option<i64> {
     let (date, clock) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let [hour, minute, second] = numbers(clock.strip_suffix('Z')?, ':', [2, 2, 2])?;

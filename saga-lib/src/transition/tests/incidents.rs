@@ -154,31 +154,6 @@ fn conditions_must_be_booleans() {
 }
 
 #[test]
-fn node_kinds_of_later_releases_park() {
-    let end = NodeKind::End {
-        outcome: "completed".to_owned(),
-    };
-    given(definition(vec![node("stop", end)]))
-        .event()
-        .expect_parked(IncidentKind::Program)
-        .expect_detail("this release cannot run end");
-}
-
-#[test]
-fn a_deadline_of_the_whole_saga_parks() {
-    let mut bounded = order();
-    bounded.deadline = Some(crate::ir::Deadline {
-        after_ms: 1_000,
-        then: crate::ir::Directive::Compensate,
-        warn_ms: None,
-    });
-    given(bounded)
-        .event()
-        .expect_parked(IncidentKind::Program)
-        .expect_detail("deadline");
-}
-
-#[test]
 fn a_loop_without_end_parks() {
     let mut turning = definition(vec![set("again", "note", path("note"))]);
     turning.nodes[0].next = Some(0);
@@ -450,7 +425,7 @@ fn a_refused_output_of_a_signal_is_taken_once() {
         .signal("S", None, cancel.act)
         .expect_ignored(Reason::Duplicate)
         .retry()
-        .expect_status(Status::Running)
+        .expect_status(Status::Compensating)
         .reply_ok()
         .expect_command("credit!c");
 }
