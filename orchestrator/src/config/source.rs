@@ -193,7 +193,7 @@ fn secret(pair: &str) -> Dict {
 }
 
 /// Every key that a variable can set.
-pub(super) const KEYS: [(&str, Form); 20] = [
+pub(super) const KEYS: [(&str, Form); 22] = [
     ("app", Form::Text),
     ("instance", Form::Text),
     ("lanes", Form::Scalar),
@@ -208,6 +208,8 @@ pub(super) const KEYS: [(&str, Form); 20] = [
     ("batch.records", Form::Scalar),
     ("batch.bytes", Form::Text),
     ("batch.wait", Form::Text),
+    ("ingress.dead_letters_in_a_row", Form::Scalar),
+    ("ingress.dead_letters_ratio", Form::Scalar),
     ("http.listen", Form::Text),
     ("topics.create_missing", Form::Scalar),
     ("inbox.secrets", Form::Secrets),
