@@ -67,7 +67,8 @@ fn name(key: &str, text: String) -> Result<String, Error> {
     Ok(text)
 }
 
-fn host_name() -> Result<String, Error> {
+/// The name of this host, as the system tells it.
+pub(crate) fn host_name() -> Result<String, Error> {
     let file = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     file.or_else(|| std::env::var("HOSTNAME").ok())
         .map(|text| text.trim().to_owned())

@@ -161,8 +161,8 @@ fn warning(name: &str, rest: &str) -> Option<String> {
 
 const CONFIG: &str = "SKALD_CONFIG";
 
-/// Variables with these beginnings belong to tests and container platforms.
-const IGNORED: [&str; 4] = ["TEST_", "SERVICE_", "PORT", "CONFIG"];
+/// Variables with these beginnings belong to tests, container platforms and single flags.
+const IGNORED: [&str; 5] = ["ACTOR", "TEST_", "SERVICE_", "PORT", "CONFIG"];
 
 /// How a variable's text becomes a value.
 #[derive(Debug, Clone, Copy)]

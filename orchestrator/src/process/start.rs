@@ -14,6 +14,7 @@ use schemas::signature::Keys;
 use schemas::topics::Topics;
 
 use super::{Error, Process, installation, topics, watchdog};
+use crate::client::audit::Operator;
 use crate::client::deploy;
 use crate::engine::{self, Engine};
 use crate::http::{Component, Health, Server};
@@ -180,7 +181,16 @@ fn deploy_once<L: Log>(
 ) -> Result<Installation, Error> {
     let mut deployer = L::open(cluster, &deploy::options(names))?;
     let installation = installation::installation(&mut deployer, names, plan.lanes)?;
-    deploy::deploy(&mut deployer, names, &plan.definitions, false, wall_ms())?;
+    let operator = Operator {
+        actor: format!("serve/{}", plan.instance),
+        why: None,
+    };
+    let request = deploy::Request {
+        bundles: &plan.definitions,
+        activate: false,
+        operator: &operator,
+    };
+    deploy::deploy(&mut deployer, names, request, wall_ms())?;
     Ok(installation)
 }
 
