@@ -13,7 +13,7 @@ pub struct OperatorArgs {
     /// Who acts, for history and audit [default: user@host].
     #[arg(long, value_name = "NAME", env = "SKALD_ACTOR", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub actor: Option<String>,
-    /// Why, for the audit.
+    /// Why, for history and audit.
     #[arg(long, value_name = "TEXT", alias = "reason")]
     pub why: Option<String>,
 }
