@@ -121,6 +121,25 @@ pub struct State {
     pub version: Option<u32>,
 }
 
+impl State {
+    /// The state of an instance; none where there is no instance.
+    pub fn of_instance(status: Option<Status>, revision: Option<u64>) -> Option<Self> {
+        status.map(|status| Self {
+            status: Some(status),
+            revision,
+            version: None,
+        })
+    }
+
+    /// A definition of which events start this version.
+    pub fn of_definition(version: u32) -> Self {
+        Self {
+            version: Some(version),
+            ..Self::default()
+        }
+    }
+}
+
 /// Why a record is no entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

@@ -10,7 +10,7 @@ use crate::config::resolve;
 /// Who acts, and why.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct OperatorArgs {
-    /// Who acts, for history and audit [default: user@host].
+    /// Who acts, for history and audit; by default user and host.
     #[arg(long, value_name = "NAME", env = "SKALD_ACTOR", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub actor: Option<String>,
     /// Why, for history and audit.

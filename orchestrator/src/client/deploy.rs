@@ -114,20 +114,14 @@ fn create_topics<L: Log>(log: &mut L, names: &Topics) -> Result<(), Error> {
 
 /// The audit's entry about a definition that changes. It is part of the transaction: it is there exactly if the change is.
 fn tell(operator: &Operator, plan: &Deployed, before: Option<u32>, now_ms: i64) -> Entry {
-    let (act, subject) = (
-        uuid::Uuid::new_v4().to_string(),
-        format!("{}@{}", plan.name, plan.version),
-    );
-    let version = |version| State {
-        version: Some(version),
-        ..State::default()
-    };
+    let act = uuid::Uuid::new_v4().to_string();
+    let subject = format!("{}@{}", plan.name, plan.version);
     Entry {
         at_ms: now_ms,
         result: Some(Outcome::Deployed),
         detail: Some(format!("hash {}", plan.hash)),
-        before: before.map(version),
-        after: Some(version(plan.active)),
+        before: before.map(State::of_definition),
+        after: Some(State::of_definition(plan.active)),
         ..operator.entry(Action::Deploy, act, subject)
     }
 }

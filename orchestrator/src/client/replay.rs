@@ -17,7 +17,7 @@ mod watch;
 
 use std::time::Duration;
 
-use connectors::log::{self, Log};
+use connectors::log::{Class, Log};
 use saga_lib::instance::Status;
 use schemas::audit::Action;
 use schemas::dead_letter::DeadLetter;
@@ -172,7 +172,8 @@ impl Sender<'_> {
     }
 
     fn send<L: Log>(&mut self, log: &mut L, item: &mut Item) {
-        let refused = self.stopped.clone();
+        let stopped = self.stopped.as_ref();
+        let refused = stopped.map(|why| format!("stopped before it: {why}"));
         let refused = refused.or_else(|| refusal(&item.letter, item.in_lane, self.options));
         if let Some(reason) = refused.or_else(|| self.announce(log, item)) {
             item.effect = Some(Effect::NotSent { reason });
@@ -188,7 +189,7 @@ impl Sender<'_> {
                 self.stopped = self.audit.after(log, &item.sent());
             }
             // Perhaps it was written: what becomes of it will be seen, or not.
-            Err(log::Error::Unknown { .. }) => {}
+            Err(error) if error.class() == Class::Doubt => {}
             Err(error) => {
                 let reason = error.to_string();
                 item.effect = Some(Effect::NotSent { reason });

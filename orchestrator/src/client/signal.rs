@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-use connectors::log::{self, Log};
+use connectors::log::{Class, Log};
 use saga_lib::id::SagaId;
 use saga_lib::input::{Act, Signal};
 use saga_lib::instance::Status;
@@ -87,19 +87,12 @@ fn announced(audit: &Audit, saga: &SagaId, signal: &Signal) -> Entry {
 }
 
 fn ended(entry: Entry, result: &Result<Outcome, Error>) -> Entry {
-    let state = |status: Option<Status>, revision| {
-        status.map(|status| State {
-            status: Some(status),
-            revision,
-            version: None,
-        })
-    };
     let (word, detail, before, after) = match result {
         Ok(outcome) => (
             applied_word(outcome.applied),
             outcome.reason.clone(),
-            state(outcome.status_before, outcome.revision_before),
-            state(outcome.status_after, outcome.revision),
+            State::of_instance(outcome.status_before, outcome.revision_before),
+            State::of_instance(outcome.status_after, outcome.revision),
         ),
         Err(error @ Error::Log(_)) => {
             (audit::Outcome::NotSent, Some(error.to_string()), None, None)
@@ -135,8 +128,14 @@ fn exchange<L: Log>(
     let deadline = Instant::now() + installation.wait;
     loop {
         let mut found = None;
-        follow.turn(log, |record| {
+        let turned = follow.turn(log, |record| {
             found = found.take().or_else(|| outcome(&record, saga, &signal.id));
+        });
+        turned.map_err(|error| {
+            Error::Unseen(format!(
+                "signal {} to `{saga}` was sent, but the history cannot be read: {error}",
+                signal.id
+            ))
         })?;
         if let Some(outcome) = found {
             return Ok(outcome);
@@ -152,7 +151,7 @@ fn exchange<L: Log>(
 fn send<L: Log>(log: &mut L, installation: &Installation, record: &Outgoing) -> Result<(), Error> {
     match write(log, record, installation.wait) {
         Ok(_place) => Ok(()),
-        Err(error @ log::Error::Unknown { .. }) => Err(Error::Unseen(format!(
+        Err(error) if error.class() == Class::Doubt => Err(Error::Unseen(format!(
             "the signal may or may not have been written: {error}"
         ))),
         Err(error) => Err(error.into()),

@@ -293,3 +293,6 @@ fn set_aside(cx: &Context<'_>, out: &mut Outcome, record: &Received, refusal: &R
         class: OutputClass::DeadLetter,
     });
 }
+
+#[cfg(test)]
+mod tests;

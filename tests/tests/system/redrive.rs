@@ -127,12 +127,7 @@ fn assert_audit(world: &World, before: usize) {
         .filter(|e| e.actor == "ann")
         .map(|e| (e.subject.as_str(), e.before, e.after))
         .collect();
-    let version = |version| {
-        Some(State {
-            version: Some(version),
-            ..State::default()
-        })
-    };
+    let version = |version| Some(State::of_definition(version));
     assert_eq!(deployed, [("picky@2", version(1), version(2))]);
     let orders = format!("{}-orders", world.app);
     for letter in world.dead_letters(&orders) {

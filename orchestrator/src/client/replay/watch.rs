@@ -5,9 +5,9 @@
 use std::time::Instant;
 
 use connectors::log::Log;
-use saga_lib::instance::Status;
+use schemas::audit::State;
 use schemas::record::{Partition, Received};
-use schemas::{audit, dead_letter, history};
+use schemas::{dead_letter, history};
 
 use super::Effect;
 use super::item::Item;
@@ -61,8 +61,8 @@ fn note_fact(items: &mut [Item], record: &Received) {
     for item in items.iter_mut().filter(|item| item.effect.is_none()) {
         if item.is_told_by(&fact) {
             item.entry.saga = Some(fact.saga.clone());
-            item.entry.before = state(fact.status_before, fact.revision_before);
-            item.entry.after = state(fact.status_after, fact.revision_after);
+            item.entry.before = State::of_instance(fact.status_before, fact.revision_before);
+            item.entry.after = State::of_instance(fact.status_after, fact.revision_after);
             item.effect = Some(Effect::Fact {
                 saga: fact.saga.to_string(),
                 applied: fact.applied,
@@ -71,15 +71,6 @@ fn note_fact(items: &mut [Item], record: &Received) {
             });
         }
     }
-}
-
-/// There is no state where there is no instance.
-fn state(status: Option<Status>, revision: Option<u64>) -> Option<audit::State> {
-    status.map(|status| audit::State {
-        status: Some(status),
-        revision,
-        version: None,
-    })
 }
 
 fn note_dead_letter(items: &mut [Item], record: &Received) {
