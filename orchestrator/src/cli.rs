@@ -10,6 +10,7 @@ pub mod demo;
 pub mod deploy;
 pub mod dlq;
 pub mod error;
+pub mod operator;
 pub mod saga;
 pub mod serve;
 pub mod settings;

@@ -180,6 +180,9 @@ impl Observer {
                 self.metrics.sagas().dead_letter(topic, class);
             }
         }
+        for ((original, outcome), n) in &stats.redriven {
+            self.metrics.sagas().replayed(original, *outcome, *n);
+        }
         for output in &plan.outputs {
             self.metrics
                 .records()

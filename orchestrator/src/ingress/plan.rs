@@ -44,8 +44,22 @@ pub struct Outcome {
     pub stats: Stats,
     /// Offset behind the last record.
     pub end: i64,
-    /// Dead letters without a good record between them, counted on from before.
-    pub in_a_row: u32,
+    /// For every record that some definition wants: did nothing but a dead letter come of it?
+    pub dead: Vec<bool>,
+}
+
+impl Outcome {
+    /// Notes what came of `record`: the outputs from number `from` on. A good output makes a good record: a definition that refuses an
+    /// event costs the others nothing, so it must not stop their topic either.
+    fn judge(&mut self, cx: &Context<'_>, record: &Received, from: usize) {
+        let made = &self.plan.outputs[from..];
+        let has = |class| made.iter().any(|output| output.class == class);
+        let dead = (!made.is_empty()).then(|| !has(OutputClass::Inbox));
+        self.dead.extend(dead);
+        if record.partition.topic == cx.names.redrive() {
+            self.stats.redriven(record, dead);
+        }
+    }
 }
 
 /// Why a record is set aside.
@@ -57,17 +71,10 @@ struct Refusal {
 }
 
 /// Plans `records` in order. `refused` names offsets whose outputs the log refused, with the reason.
-pub fn plan(
-    cx: &Context<'_>,
-    records: &[Received],
-    refused: &[(i64, String)],
-    in_a_row: u32,
-) -> Outcome {
-    let mut out = Outcome {
-        in_a_row,
-        ..Outcome::default()
-    };
+pub fn plan(cx: &Context<'_>, records: &[Received], refused: &[(i64, String)]) -> Outcome {
+    let mut out = Outcome::default();
     for record in records {
+        let from = out.plan.outputs.len();
         out.end = record.offset + 1;
         out.stats.arrived("event", record.timestamp_ms);
         if let Some((_, reason)) = refused.iter().find(|(offset, _)| *offset == record.offset) {
@@ -81,6 +88,7 @@ pub fn plan(
         } else {
             one(cx, &mut out, record);
         }
+        out.judge(cx, record, from);
     }
     out
 }
@@ -146,7 +154,6 @@ fn decoded_event(
             matched = true;
             match inbox_record(cx, record, decoded, (&reference, definition), start) {
                 Ok(Some(outgoing)) => {
-                    out.in_a_row = 0;
                     out.plan.outputs.push(Output {
                         record: outgoing,
                         input: record.offset,
@@ -269,7 +276,6 @@ fn text(expr: &Expr, scope: &Scope<'_>) -> Result<String, Fault> {
 }
 
 fn set_aside(cx: &Context<'_>, out: &mut Outcome, record: &Received, refusal: &Refusal) {
-    out.in_a_row += 1;
     out.stats.dead_letter(refusal.class);
     let cause = dead_letter::Cause {
         class: refusal.class.to_owned(),
@@ -287,3 +293,6 @@ fn set_aside(cx: &Context<'_>, out: &mut Outcome, record: &Received, refusal: &R
         class: OutputClass::DeadLetter,
     });
 }
+
+#[cfg(test)]
+mod tests;

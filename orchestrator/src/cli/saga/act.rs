@@ -2,16 +2,15 @@
 //!
 //! Absent on purpose: acts on many instances at once.
 
-use connectors::log::Log;
-use saga_lib::id::SagaId;
 use saga_lib::input::{Act, Signal};
 use schemas::history::Verdict;
 
 use super::show::parse;
 use crate::cli::Error;
 use crate::cli::connect::{self, Wait};
+use crate::cli::operator::OperatorArgs;
 use crate::cli::settings::SettingsArgs;
-use crate::client::Installation;
+use crate::client::audit::Audit;
 use crate::client::signal::{self, Outcome};
 use crate::output::{Console, Format, printable};
 
@@ -23,9 +22,9 @@ pub struct Target {
     /// Act only if the instance is still at this revision.
     #[arg(long, value_name = "REVISION")]
     pub if_revision: Option<u64>,
-    /// Who acts, for the history [default: the user name].
-    #[arg(long)]
-    pub actor: Option<String>,
+    /// Who acts, and why.
+    #[command(flatten)]
+    pub operator: OperatorArgs,
     /// How long to wait.
     #[command(flatten)]
     pub wait: Wait,
@@ -40,9 +39,6 @@ pub struct CancelArgs {
     /// The instance.
     #[command(flatten)]
     pub target: Target,
-    /// Why, for the history.
-    #[arg(long)]
-    pub reason: Option<String>,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
@@ -67,7 +63,7 @@ pub fn cancel(args: &CancelArgs, console: &mut Console<'_>) -> Result<(), Error>
             "not cancelled; answer `y` or use --yes".into(),
         ));
     }
-    let reason = args.reason.clone();
+    let reason = args.target.operator.why.clone();
     send(&args.target, Act::Cancel { reason }, console)
 }
 
@@ -82,41 +78,25 @@ pub fn retry(args: &RetryArgs, console: &mut Console<'_>) -> Result<(), Error> {
 fn send(target: &Target, act: Act, console: &mut Console<'_>) -> Result<(), Error> {
     let id = parse(&target.id)?;
     let mut connected = connect::connect(&target.settings, target.wait.wait, console)?;
+    let (log, installation) = (&mut connected.log, &connected.installation);
+    let audit = Audit::open(log, installation, target.operator.operator())?;
     let signal = Signal {
         id: uuid::Uuid::new_v4().to_string(),
-        actor: target.actor.clone().unwrap_or_else(user),
+        actor: audit.operator().actor.clone(),
         if_revision: target.if_revision,
         act,
     };
-    run(
-        &mut connected.log,
-        &connected.installation,
-        &id,
-        &signal,
-        console,
-    )
+    let outcome = signal::signal(log, installation, &audit, &id, &signal)?;
+    show(&outcome, console)
 }
 
-fn user() -> String {
-    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    name.unwrap_or_else(|_| "unknown".into())
-}
-
-/// Sends a signal and tells what became of it.
-///
-/// # Errors
-/// [`Error::Shown`] if the instance did not change; [`Error::Unseen`] if no effect was seen.
-pub fn run<L: Log>(
-    log: &mut L,
-    installation: &Installation,
-    id: &SagaId,
-    signal: &Signal,
-    console: &mut Console<'_>,
-) -> Result<(), Error> {
-    let outcome = signal::signal(log, installation, id, signal)?;
+fn show(outcome: &Outcome, console: &mut Console<'_>) -> Result<(), Error> {
+    if let Some(problem) = &outcome.unaudited {
+        console.talk(&format!("warning: {problem}"));
+    }
     match console.format {
-        Format::Json => console.json(&outcome)?,
-        Format::Table => console.line(&text(&outcome))?,
+        Format::Json => console.json(outcome)?,
+        Format::Table => console.line(&text(outcome))?,
     }
     match outcome.applied {
         Verdict::Changed => Ok(()),
