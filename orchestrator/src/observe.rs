@@ -437,6 +437,10 @@ fn saga_outcome(status: Status) -> Option<SagaOutcome> {
         Status::Completed => Some(SagaOutcome::Completed),
         Status::Compensated => Some(SagaOutcome::Compensated),
         Status::Terminated => Some(SagaOutcome::Terminated),
-        Status::Running | Status::Compensating | Status::Parked | Status::Suspended => None,
+        Status::Running
+        | Status::Compensating
+        | Status::Parked
+        | Status::Suspended
+        | Status::Early => None,
     }
 }

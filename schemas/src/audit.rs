@@ -61,6 +61,21 @@ pub enum Action {
     /// An instance tries again.
     #[serde(rename = "saga.retry")]
     SagaRetry,
+    /// A refused step is executed again with another request.
+    #[serde(rename = "saga.retry_with")]
+    SagaRetryWith,
+    /// An operator decides the outcome of a step.
+    #[serde(rename = "saga.skip")]
+    SagaSkip,
+    /// An instance is stopped.
+    #[serde(rename = "saga.suspend")]
+    SagaSuspend,
+    /// A stopped instance goes on.
+    #[serde(rename = "saga.resume")]
+    SagaResume,
+    /// An instance is ended without compensation.
+    #[serde(rename = "saga.terminate")]
+    SagaTerminate,
     /// A version is published, made active or both.
     #[serde(rename = "deploy")]
     Deploy,

@@ -182,6 +182,14 @@ fn applied<S: Store>(
             let lane = lane_of_saga(&saga, installation.lanes);
             (saga, lane, input, Some(definition))
         }
+        Ok(Inbox::Awaited {
+            saga,
+            definition,
+            input,
+        }) => {
+            let lane = lane_of_saga(&saga, installation.lanes);
+            (saga, lane, input, Some(definition))
+        }
         Ok(Inbox::Timer { saga, input } | Inbox::Signal { saga, input }) => {
             let lane = lane_of_saga(&saga, installation.lanes);
             (saga, lane, input, None)

@@ -76,6 +76,11 @@ fn announced(audit: &Audit, saga: &SagaId, signal: &Signal) -> Entry {
     let action = match signal.act {
         Act::Cancel { .. } => Action::SagaCancel,
         Act::Retry => Action::SagaRetry,
+        Act::RetryWith { .. } => Action::SagaRetryWith,
+        Act::Skip { .. } => Action::SagaSkip,
+        Act::Suspend => Action::SagaSuspend,
+        Act::Resume => Action::SagaResume,
+        Act::Terminate { .. } => Action::SagaTerminate,
     };
     let operator = audit.operator();
     let revision = signal.if_revision;

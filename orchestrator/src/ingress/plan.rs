@@ -19,6 +19,8 @@ use crate::registry::Definitions;
 use crate::stats::Stats;
 use crate::worker::role::{LanePlan, Output, OutputClass};
 
+mod correlate;
+
 /// What a plan needs to know.
 pub struct Context<'a> {
     /// Topic names.
@@ -153,19 +155,14 @@ fn decoded_event(
             }
             matched = true;
             match inbox_record(cx, record, decoded, (&reference, definition), start) {
-                Ok(Some(outgoing)) => {
-                    out.plan.outputs.push(Output {
-                        record: outgoing,
-                        input: record.offset,
-                        class: OutputClass::Inbox,
-                    });
-                }
+                Ok(Some(outgoing)) => sign_and_push(cx, out, record, outgoing, &reference),
                 Ok(None) => out.stats.skip("filtered"),
                 Err(refusal) => set_aside(cx, out, record, &refusal),
             }
         }
     }
-    if !matched {
+    let correlated = correlate::correlate(cx, out, record, decoded, only);
+    if !matched && !correlated {
         out.stats.skip("no_match");
     }
 }
@@ -239,18 +236,39 @@ fn inbox_record(
         id: &event.trigger,
         traceparent: decoded.traceparent.as_deref(),
     };
-    let mut outgoing = encode_event(cx.names, cx.lanes, &saga, reference, &event, &origin);
+    Ok(Some(encode_event(
+        cx.names, cx.lanes, &saga, reference, &event, &origin,
+    )))
+}
+
+/// Signs an internal record and plans it, unless it is too large.
+fn sign_and_push(
+    cx: &Context<'_>,
+    out: &mut Outcome,
+    record: &Received,
+    mut outgoing: Outgoing,
+    reference: &str,
+) {
     if outgoing.size() > cx.bytes_max {
-        let message = format!(
-            "the inbox record would have {} bytes, more than {}",
-            outgoing.size(),
-            cx.bytes_max
-        );
-        return Err(refuse("too_large", message));
+        let refusal = Refusal {
+            class: "too_large",
+            stage: "too_large",
+            message: format!(
+                "the inbox record would have {} bytes, more than {}",
+                outgoing.size(),
+                cx.bytes_max
+            ),
+            definition: Some(reference.to_owned()),
+        };
+        return set_aside(cx, out, record, &refusal);
     }
     let lane = outgoing.partition.unwrap_or_default();
     signature::sign(cx.keys, cx.names.app(), lane, &mut outgoing);
-    Ok(Some(outgoing))
+    out.plan.outputs.push(Output {
+        record: outgoing,
+        input: record.offset,
+        class: OutputClass::Inbox,
+    });
 }
 
 fn truth(expr: &Expr, scope: &Scope<'_>) -> Result<bool, Fault> {

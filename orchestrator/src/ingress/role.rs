@@ -83,7 +83,7 @@ impl Ingress {
 
     /// Topics to read: those that active definitions start from, and the redrive topic. Missing ones are left out until they exist.
     pub fn topics<L: Log>(log: &mut L, names: &Names, registry: &Registry) -> Vec<String> {
-        let mut topics: Vec<String> = registry.snapshot().start_topics().into_iter().collect();
+        let mut topics: Vec<String> = registry.snapshot().source_topics().into_iter().collect();
         topics.push(names.redrive());
         topics.retain(|topic| match log.topic(topic) {
             Ok(Some(_)) => true,
@@ -189,7 +189,7 @@ impl Ingress {
             tracing::debug!(%error, "Definitions could not be read; trying again.");
             return;
         }
-        let known = self.setup.registry.snapshot().start_topics();
+        let known = self.setup.registry.snapshot().source_topics();
         if known.iter().all(|topic| self.subscribed.contains(topic)) {
             return;
         }

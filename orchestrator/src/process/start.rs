@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use connectors::log::{Bounds, Group, Log, Options, Timeouts};
 use connectors::store::Store;
-use saga_lib::ir::{Compensation, Definition, Kind as NodeKind};
+use saga_lib::ir::{Definition, Kind as NodeKind};
 use saga_lib::lane;
 use schemas::bundle::{Bundle, Installation};
 use schemas::signature::Keys;
@@ -199,16 +199,12 @@ pub fn used_topics<'a>(definitions: impl Iterator<Item = &'a Definition>) -> Vec
     let mut topics = Vec::new();
     for definition in definitions {
         topics.extend(definition.starts.iter().map(|s| s.topic.clone()));
+        topics.extend(definition.awaits().map(|a| a.topic.clone()));
+        topics.extend(definition.reply_sources().map(|r| r.topic.clone()));
+        topics.extend(definition.targets().map(|t| t.topic.clone()));
         for node in &definition.nodes {
-            match &node.kind {
-                NodeKind::Send(send) => {
-                    topics.push(send.target.topic.clone());
-                    if let Compensation::Command { target, .. } = &send.compensation {
-                        topics.push(target.topic.clone());
-                    }
-                }
-                NodeKind::Publish(publish) => topics.push(publish.topic.clone()),
-                _ => {}
+            if let NodeKind::Publish(publish) = &node.kind {
+                topics.push(publish.topic.clone());
             }
         }
         let ends = [

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Definition, Kind, Node, NodeIx};
+use super::{Await, Compensation, Definition, Kind, Node, NodeIx, Replies, Target};
 
 impl Node {
     /// First nodes of everything that runs on behalf of this node: bodies, arms, steps in `catch`, second providers, questions.
@@ -30,6 +30,36 @@ impl Node {
 }
 
 impl Definition {
+    /// Events that any step awaits.
+    pub fn awaits(&self) -> impl Iterator<Item = &Await> {
+        self.nodes.iter().flat_map(|node| match &node.kind {
+            Kind::Wait(wait) => wait.events.as_slice(),
+            _ => &[],
+        })
+    }
+
+    /// Who is asked, forward and back.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.nodes
+            .iter()
+            .flat_map(|node| match &node.kind {
+                Kind::Send(send) => {
+                    let counter = match &send.compensation {
+                        Compensation::Command(counter) => Some(&counter.target),
+                        _ => None,
+                    };
+                    vec![Some(&send.target), counter]
+                }
+                _ => Vec::new(),
+            })
+            .flatten()
+    }
+
+    /// Topics of their own in which participants answer.
+    pub fn reply_sources(&self) -> impl Iterator<Item = &Replies> {
+        self.targets().filter_map(|target| target.replies.as_ref())
+    }
+
     /// Every node inside the node at `ix`, itself not included.
     pub fn inside(&self, ix: NodeIx) -> BTreeSet<NodeIx> {
         let mut found = BTreeSet::new();
