@@ -21,6 +21,7 @@ mod diagnostic;
 mod finally;
 mod header;
 mod object;
+mod plain;
 mod scalar;
 mod step;
 mod time;
@@ -28,9 +29,10 @@ mod tree;
 
 use self::context::Context;
 pub use self::diagnostic::{Diagnostic, Span, render};
+pub use self::plain::data;
 use crate::ir;
 
-pub(crate) use self::time::time_ms;
+pub(crate) use self::time::{duration_ms, time_ms};
 
 /// Compiles one definition. `file_name` is only shown.
 ///

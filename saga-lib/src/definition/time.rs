@@ -6,7 +6,7 @@
 const DURATION_MS_MAX: i64 = 3650 * 86_400_000;
 
 /// `200ms 10s 5m 2h 4d` in ms.
-pub(super) fn duration_ms(text: &str) -> Option<i64> {
+pub(crate) fn duration_ms(text: &str) -> Option<i64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor: i64 = match unit {
