@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::definitions::{
-    compensatable, definition, expr, node, object, order, path, publish, set, step, with,
+    compensatable, definition, expr, object, order, path, publish, set, step, with,
 };
 use super::dialogue::{Dialogue, given, order_placed, reply_to};
 use crate::effect::{Effect, Note};
 use crate::id::CommandId;
 use crate::input::{Event, Input, Kind, Reply};
 use crate::instance::{IncidentKind, Instance, Status};
-use crate::ir::{Definition, Finally, Kind as NodeKind, StepKind};
+use crate::ir::{Definition, Finally, StepKind};
 use crate::transition::{Applied, QUEUE_MAX, Reason, park};
 
 /// The second step reads a field that the reply may lack.
