@@ -55,6 +55,10 @@ pub(super) fn fork(
         let branch = open(turn, fork, ix, FrameKind::Branch { index });
         turn.go(branch, *first);
     }
+    if branches.is_empty() {
+        close(turn, fork);
+        return done(turn, frame, ix);
+    }
     Ok(())
 }
 
@@ -114,22 +118,16 @@ pub(super) fn stop(turn: &mut Turn<'_>, frame: FrameId, outcome: &str) -> Result
         )
     });
     let until = branch.map_or(ROOT, |f| f.id);
-    // Between here and there are only structures with one thing going on inside: they end with it.
-    let passed: Vec<FrameId> = turn
-        .instance
-        .around(frame)
-        .map(|f| f.id)
-        .take_while(|id| *id != until)
-        .collect();
-    for id in passed {
-        close(turn, id);
-    }
     if until == ROOT {
         turn.instance.outcome = (outcome != "completed").then(|| outcome.to_owned());
         turn.moment(format!("stopped: {outcome}"));
-        return Ok(());
     }
-    end(turn, until)
+    // Structures between here and there are left, like a block whose time is over.
+    let passed = turn.instance.around(frame).map(|f| f.id);
+    match passed.take_while(|id| *id != until).last() {
+        Some(outermost) => unwind::conclude(turn, outermost, unwind::STOPPED),
+        None => end(turn, until),
+    }
 }
 
 /// The sequence of a frame came to its end.
@@ -137,6 +135,10 @@ pub(super) fn end(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
     let Some(frame) = turn.instance.frame(id).cloned() else {
         return Ok(());
     };
+    if turn.instance.frames.iter().any(|f| f.parent == id) {
+        // Branches that came too late are still being undone inside: see [`unwind::settle`].
+        return Ok(());
+    }
     match &frame.kind {
         FrameKind::Branch { .. } => arrived(turn, &frame),
         FrameKind::Round { index, element, .. } => rounded(turn, &frame, *index, *element),

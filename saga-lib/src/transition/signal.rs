@@ -6,7 +6,7 @@
 
 use crate::effect::Note;
 use crate::input::{Act, Event, Kind, Signal};
-use crate::instance::{Incident, IncidentKind, ObligationState, Status};
+use crate::instance::{Incident, IncidentKind, ObligationState, ROOT, Status};
 use crate::ir;
 
 use super::outcome::Failure;
@@ -100,7 +100,7 @@ fn cancel(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
 
 /// What is in flight is awaited, so that no compensation overtakes its own command. Only the pivot's answer may forbid the way back.
 fn cancel_running(turn: &mut Turn<'_>) -> Result<(), Halt> {
-    if unwind::is_pivot_pending(turn) {
+    if unwind::is_pivot_pending(turn, ROOT) {
         return Ok(());
     }
     compensate::turn_back_cancelled(turn, "")
@@ -115,6 +115,10 @@ fn cancel_parked(turn: &mut Turn<'_>, incident: &Incident) -> Result<(), Halt> {
         return cancel_unbegun(turn);
     }
     let asked = parked::asked(turn).filter(|_| !incident.kind.undone());
+    if asked.is_some() && unwind::is_pivot_pending(turn, ROOT) {
+        // Recorded as well: if the pivot succeeds, this step still has to be decided.
+        return Ok(());
+    }
     parked::resume(turn);
     if let Some(at) = asked {
         // Its ladder ended: nobody waits for its answer any more.
@@ -162,7 +166,10 @@ fn resend_pending(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
         ));
     }
     for at in 0..turn.instance.tokens.len() {
-        command::resend(turn, at)?;
+        // Others wait for an event or a time.
+        if turn.instance.tokens[at].pending.is_some() {
+            command::resend(turn, at)?;
+        }
     }
     for at in 0..turn.instance.obligations.len() {
         command::resend_compensation(turn, at)?;
@@ -190,12 +197,14 @@ fn retry_step(turn: &mut Turn<'_>, asked: Option<usize>) -> Result<(), Halt> {
     let Some(at) = asked else { return Ok(()) };
     let token = turn.instance.tokens[at].clone();
     if token.pending.is_some() {
+        catch::raise_floors(turn, token.node)?;
         attempt::fresh_ladder(turn, at)?;
         return command::resend(turn, at);
     }
     turn.instance.tokens.remove(at);
     let node = turn.node(token.node)?;
     if matches!(node.kind, ir::Kind::Send(_)) {
+        catch::raise_floors(turn, token.node)?;
         return command::execute(turn, token.frame, token.node, token.execution + 1, None);
     }
     catch::renew(turn, token.node)?;
