@@ -37,7 +37,8 @@ fn definitions() -> Vec<(PathBuf, Definition)> {
 
 fn compiled(path: &Path) -> Option<Definition> {
     let source = fs::read_to_string(path).expect("a readable file");
-    definition::compile(&path.display().to_string(), &source).ok()
+    let used = |name: &str| fs::read_to_string(name).map_err(|error| error.to_string());
+    definition::compile_with(&path.display().to_string(), &source, &used).definition
 }
 
 fn scenarios(path: &Path) -> Vec<Scenario> {
@@ -56,7 +57,11 @@ fn every_scenario_plays_as_it_says() {
             let place = format!("{}: {}", path.display(), scenario.name);
             let play = scenario::play(&definition, &scenario).expect(&place);
             let differences = scenario::judge(&scenario.expect, &play);
-            assert!(differences.is_empty(), "{place}: {differences:#?}");
+            let incident = play.instance.and_then(|i| i.incident);
+            assert!(
+                differences.is_empty(),
+                "{place}: {differences:#?} {incident:?}"
+            );
         }
     }
 }

@@ -221,12 +221,22 @@ impl Laws<'_> {
             return confirmed;
         }
         let refusal = self.refusal(command);
+        if let Some(asked) = self.asked_about(command) {
+            return match books.get(&asked) {
+                Some(Known::Effect) => self.success(command, given),
+                _ => Answer::named(&refusal),
+            };
+        }
         match books.get(&forward) {
             Some(Known::Compensated) => return Answer::named(&refusal),
             Some(Known::Refused) => return Answer::named(&refusal),
             Some(Known::Effect) | None => {}
         }
-        let troubled = trouble.command == forward;
+        // A step that is retried for ever needs somebody who answers in the end.
+        let patient = self
+            .send(command)
+            .is_some_and(|send| send.retry.max.is_none());
+        let troubled = trouble.command == forward && !(patient && command.attempt > 3);
         match trouble.how {
             How::Refused if troubled => {
                 books.insert(forward, Known::Refused);
@@ -247,6 +257,19 @@ impl Laws<'_> {
                 self.success(command, given)
             }
         }
+    }
+
+    /// The pivot that a question is about.
+    fn asked_about(&self, command: &Command) -> Option<String> {
+        let asks = |node: &&Node| match &node.kind {
+            Kind::Send(send) => {
+                let query = send.query.and_then(|ix| self.definition.node(ix));
+                query.is_some_and(|query| query.step == command.step)
+            }
+            _ => false,
+        };
+        let asked = self.definition.nodes.iter().find(asks)?;
+        Some(asked.step.clone())
     }
 
     /// What the scenario says, or the first success.
