@@ -4,6 +4,8 @@
 mod behaviour;
 #[path = "system/crash.rs"]
 mod crash;
+#[path = "system/examples.rs"]
+mod examples;
 #[path = "system/faults.rs"]
 mod faults;
 #[path = "system/forward.rs"]

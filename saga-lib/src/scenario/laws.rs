@@ -16,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::file::Scenario;
-use super::play::{key, name};
+use super::play::{Script, key, name};
 use super::world::{Answer, START_MS, Stop, World};
 use crate::effect::{Command, Effect, Note};
 use crate::input::Awaited;
@@ -182,11 +182,11 @@ impl Laws<'_> {
             world.event(START_MS + event.after_ms, awaited);
         }
         let mut books: BTreeMap<String, Known> = BTreeMap::new();
-        let mut given: BTreeMap<String, usize> = BTreeMap::new();
+        let mut script = Script::new(&self.scenario.replies);
         let mut stop = Stop::Rest;
         for round in 0.. {
             while let Some(command) = world.commands.pop_front() {
-                let answer = self.answer(&command, trouble, &mut books, &mut given);
+                let answer = self.answer(&command, trouble, &mut books, &mut script);
                 world.answer(&command, &answer);
             }
             if round > 20_000 {
@@ -209,7 +209,7 @@ impl Laws<'_> {
         command: &Command,
         trouble: &Trouble,
         books: &mut BTreeMap<String, Known>,
-        given: &mut BTreeMap<String, usize>,
+        script: &mut Script,
     ) -> Answer {
         let forward = name(&command.id.forward_id());
         if command.id.compensation.is_some() {
@@ -223,7 +223,7 @@ impl Laws<'_> {
         let refusal = self.refusal(command);
         if let Some(asked) = self.asked_about(command) {
             return match books.get(&asked) {
-                Some(Known::Effect) => self.success(command, given),
+                Some(Known::Effect) => self.success(command, script),
                 _ => Answer::named(&refusal),
             };
         }
@@ -249,12 +249,12 @@ impl Laws<'_> {
                 books.insert(forward, Known::Effect);
                 Answer {
                     after_ms: LATE_MS,
-                    ..self.success(command, given)
+                    ..self.success(command, script)
                 }
             }
             _ => {
                 books.insert(forward, Known::Effect);
-                self.success(command, given)
+                self.success(command, script)
             }
         }
     }
@@ -273,18 +273,9 @@ impl Laws<'_> {
     }
 
     /// What the scenario says, or the first success.
-    fn success(&self, command: &Command, given: &mut BTreeMap<String, usize>) -> Answer {
-        let path = command.id.path.clone();
-        let names = [name(&command.id), path, command.step.clone()];
-        let key = names
-            .into_iter()
-            .find(|k| self.scenario.replies.contains_key(k));
-        if let Some(key) = key {
-            let answers = &self.scenario.replies[&key];
-            let count = given.entry(key).or_default();
-            let at = (*count).min(answers.len() - 1);
-            *count += 1;
-            return answers[at].clone();
+    fn success(&self, command: &Command, script: &mut Script) -> Answer {
+        if let Some(answer) = script.answer(&command.id) {
+            return answer;
         }
         let first = self
             .send(command)
