@@ -264,7 +264,9 @@ fn held(
     failure: &Failure,
     entry: Option<&Catch>,
 ) -> Result<Option<Token>, Halt> {
-    let back = !turn.instance.past_pivot;
+    // With a pivot in flight nobody knows yet which way it goes.
+    let part = unwind::part_of(turn, token.frame);
+    let back = !turn.instance.past_pivot && !unwind::is_pivot_pending(turn, part);
     // Steps that run first may end the saga (`stop`), so that nothing turns back.
     let straight = entry.is_none_or(|catch| catch.run.is_none());
     match entry.map(|catch| catch.then) {

@@ -243,10 +243,10 @@ fn part(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
     }
     let undone = matches!(frame.mode, Mode::Unwinding { .. });
     for inner in inside_of(turn.instance, id) {
-        let inner = body::close(turn, inner);
+        let closed = body::close(turn, inner);
         // What was being undone stays owed, although this part is only ended.
-        if let Some(Mode::Unwinding { .. }) = inner.as_ref().map(|f| &f.mode) {
-            due(turn, inner.map_or(id, |f| f.id));
+        if closed.is_some_and(|f| matches!(f.mode, Mode::Unwinding { .. })) {
+            due(turn, inner);
         }
     }
     if undone {
