@@ -43,6 +43,8 @@ pub struct Log {
     proved: BTreeMap<String, u64>,
     refused: BTreeSet<String>,
     confirmed: BTreeSet<String>,
+    /// Did an operator decide outcomes? Then replies do not tell what is settled.
+    pub decided: bool,
 }
 
 /// The name of a forward command without its saga: `s1[0]#2`.
@@ -193,6 +195,7 @@ impl Log {
             proved: BTreeMap::new(),
             refused: BTreeSet::new(),
             confirmed: BTreeSet::new(),
+            decided: false,
         }
     }
 
@@ -233,7 +236,7 @@ impl Log {
             None => {}
             Some(m) => {
                 self.check_not_in_flight(&id, command, here);
-                if (m, command.attempt) == (1, 1) {
+                if (m, command.attempt) == (1, 1) && !self.decided {
                     self.check_order(&id, here);
                 }
             }
