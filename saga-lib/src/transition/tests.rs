@@ -13,4 +13,5 @@ mod parallel;
 mod program;
 mod random;
 mod signals;
+mod structures;
 mod table;
