@@ -416,8 +416,7 @@ fn loops_inside_a_for_each_have_ids_of_both() {
     .expect_ignored(Reason::Duplicate)
     .reply_of("a[0].2", "refused")
     .reply_of("a[1].2", "ok")
-    .expect_command("a[0].1!c")
-    .expect_command("a[1].2!c")
+    X
     .expect_no_command();
 }
 
