@@ -17,7 +17,7 @@ use crate::ir::{Iterate, Kind, Node, NodeIx, Scope};
 
 use super::outcome::Failure;
 use super::turn::{Halt, Turn};
-use super::{catch, run, unwind};
+use super::{catch, compensate, run, unwind};
 
 /// Opens a frame inside `parent`.
 pub(super) fn open(turn: &mut Turn<'_>, parent: FrameId, node: NodeIx, kind: FrameKind) -> FrameId {
@@ -217,6 +217,7 @@ fn arrived(turn: &mut Turn<'_>, branch: &Frame) -> Result<(), Halt> {
     for other in others {
         unwind::begin(turn, other, "lost", Value::Null)?;
     }
+    compensate::let_stand(turn);
     done(turn, parent, ix)
 }
 

@@ -4,6 +4,8 @@
 //!
 //! Absent on purpose: which outcome it was (see [`super::outcome`] and [`super::wait`]).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::instance::{
@@ -46,17 +48,8 @@ pub(super) fn follow(
     let Some((first, then)) = catch.and_then(|catch| Some((catch.run?, catch.then))) else {
         return lead(turn, matter, catch.map(|catch| catch.then));
     };
-    let caught = Caught {
-        then,
-        held: matter.held,
-        answer: None,
-    };
-    let kind = FrameKind::Catch(Box::new(caught));
-    let id = body::open(turn, matter.frame, matter.ix, kind);
-    if let Some(frame) = turn.instance.frames.iter_mut().find(|f| f.id == id) {
-        frame.data.insert("error".to_owned(), matter.error);
-        frame.data.insert("reply".to_owned(), matter.reply);
-    }
+    raise_floors(turn, first)?;
+    let id = open(turn, matter, then);
     turn.go(id, Some(first));
     Ok(())
 }
@@ -147,13 +140,11 @@ pub(super) fn is_standing(turn: &Turn<'_>, token: &Token) -> bool {
 fn again(turn: &mut Turn<'_>, node: &Node, matter: Matter) -> Result<(), Halt> {
     match matter.held {
         Some(token) if token.pending.is_some() => {
-            raise_floors(turn, matter.ix)?;
             turn.instance.tokens.push(token);
             let at = turn.instance.tokens.len() - 1;
             attempt::fresh_ladder(turn, at)
         }
         Some(token) if token.execution < EXECUTIONS_MAX => {
-            raise_floors(turn, matter.ix)?;
             command::execute(turn, token.frame, token.node, token.execution + 1, None)
         }
         None if !matches!(node.kind, Kind::Send(_)) && renew(turn, matter.ix)? => {
@@ -169,8 +160,12 @@ fn again(turn: &mut Turn<'_>, node: &Node, matter: Matter) -> Result<(), Halt> {
     }
 }
 
-/// Waits until the pivot is decided, or an operator let it go on; then `then` follows.
+/// Waits until the pivot is decided, or an operator lets it go on; then `then` follows.
 fn pause(turn: &mut Turn<'_>, matter: Matter, then: Directive) {
+    open(turn, matter, then);
+}
+
+fn open(turn: &mut Turn<'_>, matter: Matter, then: Directive) -> FrameId {
     let caught = Caught {
         then,
         held: matter.held,
@@ -182,6 +177,7 @@ fn pause(turn: &mut Turn<'_>, matter: Matter, then: Directive) {
         frame.data.insert("error".to_owned(), matter.error);
         frame.data.insert("reply".to_owned(), matter.reply);
     }
+    id
 }
 
 /// Parks at the step. An instance that is parked already tells of its first incident first.
@@ -233,22 +229,33 @@ pub(super) fn renew(turn: &mut Turn<'_>, ix: NodeIx) -> Result<bool, Halt> {
         .entry(node.step.clone())
         .or_insert(1);
     *executions += 1;
-    if *executions > EXECUTIONS_MAX {
-        return Ok(false);
-    }
-    raise_floors(turn, ix)?;
-    Ok(true)
+    let allowed = *executions <= EXECUTIONS_MAX;
+    // An operator may go beyond the bound.
+    let inside = turn.definition.inside(ix);
+    raise(turn, inside)?;
+    Ok(allowed)
 }
 
-/// What runs on behalf of a node may run once more: its commands and events get new numbers.
-pub(super) fn raise_floors(turn: &mut Turn<'_>, ix: NodeIx) -> Result<(), Halt> {
-    for inner in turn.definition.inside(ix) {
-        let inner = turn.node(inner)?;
-        let begun = turn.instance.steps.contains_key(&inner.step);
-        if begun && matches!(inner.kind, Kind::Send(_) | Kind::Publish(_)) {
-            let used = turn.instance.executions.get(&inner.step).copied();
+/// A sequence that runs on behalf of a step may have run before: its commands and events get new numbers.
+pub(super) fn raise_floors(turn: &mut Turn<'_>, first: NodeIx) -> Result<(), Halt> {
+    let mut reached = BTreeSet::new();
+    let mut at = Some(first);
+    // A choice leads to the same nodes on several ways: what was reached is not walked again.
+    while let Some(ix) = at.filter(|ix| reached.insert(*ix)) {
+        reached.extend(turn.definition.inside(ix));
+        at = turn.node(ix)?.next;
+    }
+    raise(turn, reached)
+}
+
+fn raise(turn: &mut Turn<'_>, nodes: BTreeSet<NodeIx>) -> Result<(), Halt> {
+    for ix in nodes {
+        let node = turn.node(ix)?;
+        let begun = turn.instance.steps.contains_key(&node.step);
+        if begun && matches!(node.kind, Kind::Send(_) | Kind::Publish(_)) {
+            let used = turn.instance.executions.get(&node.step).copied();
             let floors = &mut turn.instance.floors;
-            floors.insert(inner.step.clone(), used.unwrap_or(1));
+            floors.insert(node.step.clone(), used.unwrap_or(1));
         }
     }
     Ok(())

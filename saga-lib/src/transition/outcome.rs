@@ -264,7 +264,9 @@ fn held(
     failure: &Failure,
     entry: Option<&Catch>,
 ) -> Result<Option<Token>, Halt> {
-    let back = !turn.instance.past_pivot;
+    // With a pivot in flight nobody knows yet which way it goes.
+    let part = unwind::part_of(turn, token.frame);
+    let back = !turn.instance.past_pivot && !unwind::is_pivot_pending(turn, part);
     // Steps that run first may end the saga (`stop`), so that nothing turns back.
     let straight = entry.is_none_or(|catch| catch.run.is_none());
     match entry.map(|catch| catch.then) {
@@ -337,7 +339,8 @@ fn keep(
 }
 
 /// Records that this execution has, or may have, an effect. The compensation's body is computed now, so that later changes of the data
-/// cannot alter it. After the pivot nothing is owed, unless the part around it is being undone.
+/// cannot alter it. After the pivot nothing is owed, unless the part around it is being undone (or may be), or the saga went on without
+/// the step's answer.
 fn oblige(
     turn: &mut Turn<'_>,
     token: &Token,
@@ -349,7 +352,9 @@ fn oblige(
     else {
         return Ok(());
     };
-    if turn.instance.past_pivot && !unwind::is_undone(turn.instance, token.frame) {
+    let frame = token.frame;
+    let alone = unwind::is_undone(turn.instance, frame) || unwind::may_be_lost(turn, frame);
+    if turn.instance.past_pivot && state == ObligationState::Open && !alone {
         return Ok(());
     }
     let payload = match counter_payload(turn, (&node.step, token), counter, pending, reply) {

@@ -20,7 +20,7 @@ pub(super) fn ask(turn: &mut Turn<'_>, token: Token, failure: &Failure) -> Resul
     };
     let (frame, ix) = (token.frame, token.node);
     // It may have been asked before: every question is a command of its own.
-    catch::raise_floors(turn, ix)?;
+    catch::raise_floors(turn, query)?;
     let id = body::open(turn, frame, ix, FrameKind::Query(Box::new(token)));
     turn.go(id, Some(query));
     Ok(())

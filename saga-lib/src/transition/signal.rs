@@ -197,14 +197,12 @@ fn retry_step(turn: &mut Turn<'_>, asked: Option<usize>) -> Result<(), Halt> {
     let Some(at) = asked else { return Ok(()) };
     let token = turn.instance.tokens[at].clone();
     if token.pending.is_some() {
-        catch::raise_floors(turn, token.node)?;
         attempt::fresh_ladder(turn, at)?;
         return command::resend(turn, at);
     }
     turn.instance.tokens.remove(at);
     let node = turn.node(token.node)?;
     if matches!(node.kind, ir::Kind::Send(_)) {
-        catch::raise_floors(turn, token.node)?;
         return command::execute(turn, token.frame, token.node, token.execution + 1, None);
     }
     catch::renew(turn, token.node)?;

@@ -103,11 +103,25 @@ pub(super) fn is_undone(instance: &Instance, frame: FrameId) -> bool {
     back || instance.around(frame).any(|f| undone(&f.mode))
 }
 
-/// Is an execution with these frames around it about to be compensated?
-pub(super) fn is_owed(instance: &Instance, lineage: &[Level]) -> bool {
+/// Is an execution with these frames around it compensated, or may it be, although the saga goes forward?
+pub(super) fn is_owed_alone(turn: &Turn<'_>, lineage: &[Level]) -> bool {
     lineage.iter().any(|level| {
-        let frame = instance.frame(level.frame);
-        frame.is_some_and(|f| matches!(f.mode, Mode::Unwinding { .. }))
+        let frame = turn.instance.frame(level.frame);
+        let undone = frame.is_some_and(|f| matches!(f.mode, Mode::Unwinding { .. }));
+        undone || may_be_lost(turn, level.frame)
+    })
+}
+
+/// Is this frame inside a parallel branch that may come too late?
+pub(super) fn may_be_lost(turn: &Turn<'_>, frame: FrameId) -> bool {
+    let counted = |ix| match turn.definition.node(ix).map(|node| &node.kind) {
+        Some(Kind::Join { count }) => count.is_some(),
+        _ => false,
+    };
+    turn.instance.around(frame).any(|frame| {
+        let node = turn.definition.node(frame.node).map(|node| &node.kind);
+        let open = matches!(frame.kind, FrameKind::Fork { joined: false, .. });
+        open && matches!(node, Some(Kind::Fork { join, .. }) if counted(*join))
     })
 }
 
@@ -243,10 +257,10 @@ fn part(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
     }
     let undone = matches!(frame.mode, Mode::Unwinding { .. });
     for inner in inside_of(turn.instance, id) {
-        let inner = body::close(turn, inner);
+        let closed = body::close(turn, inner);
         // What was being undone stays owed, although this part is only ended.
-        if let Some(Mode::Unwinding { .. }) = inner.as_ref().map(|f| &f.mode) {
-            due(turn, inner.map_or(id, |f| f.id));
+        if closed.is_some_and(|f| matches!(f.mode, Mode::Unwinding { .. })) {
+            due(turn, inner);
         }
     }
     if undone {

@@ -168,7 +168,10 @@ fn block_over(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
         return Ok(());
     }
     let node = turn.node(ix)?;
-    if unwind::is_pivot_pending(turn, id) {
+    let entry = catch::entry(node, &["timeout", "any"]);
+    let back = entry.is_none_or(|c| c.run.is_none() && c.then == Directive::Compensate);
+    let part = if back { unwind::part_of(turn, id) } else { id };
+    if unwind::is_pivot_pending(turn, part) {
         // If the pivot is refused, the saga turns back anyway; if it succeeds, nothing can be given up.
         turn.moment(format!(
             "{}: timeout without effect at the pivot",
@@ -179,7 +182,6 @@ fn block_over(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
     let failure = Failure::named("timeout");
     let error = failure.error(&node.step, 0);
     turn.moment(format!("{}: timeout", node.step));
-    let entry = catch::entry(node, &["timeout", "any"]);
     match entry.map(|catch| (catch.run, catch.then)) {
         // What will be executed again is undone first.
         Some((_, Directive::Retry)) if !turn.instance.past_pivot => {

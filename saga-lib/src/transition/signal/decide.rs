@@ -10,7 +10,7 @@ use crate::instance::{Incident, IncidentKind, ObligationState, Status};
 use crate::ir;
 
 use super::super::turn::{Halt, Turn};
-use super::super::{Applied, answer, catch, command, compensate, outcome, parked};
+use super::super::{Applied, answer, command, compensate, outcome, parked};
 use super::rejected;
 
 /// Executes a refused step again with another request.
@@ -29,7 +29,6 @@ pub(super) fn retry_with(turn: &mut Turn<'_>, input: &Value) -> Result<Applied, 
     }
     parked::resume(turn);
     turn.instance.tokens.remove(at);
-    catch::raise_floors(turn, token.node)?;
     command::execute(
         turn,
         token.frame,
