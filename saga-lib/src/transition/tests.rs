@@ -9,3 +9,4 @@ mod late;
 mod model;
 mod signals;
 mod table;
+mod target;
