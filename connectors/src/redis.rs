@@ -99,14 +99,23 @@ impl Store for RedisStore {
         }
     }
 
-    fn due(&mut self, lane: u32, until_ms: i64, max: usize) -> Result<Vec<Due>, Error> {
-        let keys = self.keys(lane);
-        let ids = self.read_ids(request::due_ids(&keys, until_ms, max))?;
+    fn due_ids(
+        &mut self,
+        lane: u32,
+        from_ms: Option<i64>,
+        until_ms: i64,
+        max: usize,
+    ) -> Result<Vec<(String, i64)>, Error> {
+        let command = request::due_ids(&self.keys(lane), from_ms, until_ms, max);
+        answer::scored(self.connection.ask_one(command)?)
+    }
+
+    fn due_of(&mut self, lane: u32, ids: Vec<String>, until_ms: i64) -> Result<Vec<Due>, Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let answer = self.connection.ask_one(request::due(&keys, &ids))?;
-        answer::due(ids, answer, until_ms)
+        let command = request::due(&self.keys(lane), &ids);
+        answer::due(ids, self.connection.ask_one(command)?, until_ms)
     }
 
     fn document(&mut self, lane: u32, id: &str) -> Result<Option<Vec<u8>>, Error> {

@@ -72,7 +72,7 @@ pub struct Due {
     pub id: String,
     /// When it was due, ms.
     pub score_ms: i64,
-    /// First bytes of the document: the ASCII header. `None`: the document is missing, the lane must be rebuilt.
+    /// First bytes of the document: the ASCII header, with its re-send if there is one. `None`: the document is missing, the lane must be rebuilt.
     pub header: Option<String>,
 }
 
@@ -136,8 +136,23 @@ pub trait Store: Sized + Send + 'static {
     /// entries, and counters at the end. `Ok(true)`: the lane is empty.
     fn clear(&mut self, lane: u32, ep: u64, at_ms: i64, max: usize) -> Result<bool, Error>;
 
+    /// Ids of timer entries with `from_ms` <= score <= `until_ms` and their scores, oldest first, then by id.
+    fn due_ids(
+        &mut self,
+        lane: u32,
+        from_ms: Option<i64>,
+        until_ms: i64,
+        max: usize,
+    ) -> Result<Vec<(String, i64)>, Error>;
+
+    /// The entries of these ids, in their order, as far as they are there and their score is <= `until_ms`.
+    fn due_of(&mut self, lane: u32, ids: Vec<String>, until_ms: i64) -> Result<Vec<Due>, Error>;
+
     /// Timer entries with score <= `until_ms`, oldest first.
-    fn due(&mut self, lane: u32, until_ms: i64, max: usize) -> Result<Vec<Due>, Error>;
+    fn due(&mut self, lane: u32, until_ms: i64, max: usize) -> Result<Vec<Due>, Error> {
+        let ids = self.due_ids(lane, None, until_ms, max)?;
+        self.due_of(lane, ids.into_iter().map(|(id, _)| id).collect(), until_ms)
+    }
 
     /// One document.
     fn document(&mut self, lane: u32, id: &str) -> Result<Option<Vec<u8>>, Error>;

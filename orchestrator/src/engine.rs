@@ -18,3 +18,4 @@ mod topics;
 
 pub use counters::Counters;
 pub use role::{Engine, Setup};
+pub use timers::bucket::Budget;

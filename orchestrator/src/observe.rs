@@ -258,6 +258,17 @@ impl Observer {
             .observe(late as f64 / 1e3);
     }
 
+    /// A re-send to this target has to wait for a token.
+    pub fn resend_delayed(&self, target: &str) {
+        self.metrics.lanes().resend_delayed(target);
+    }
+
+    /// How many re-sends of a lane wait for a token.
+    pub fn resends_waiting(&self, lane: LaneNo, waiting: usize) {
+        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+        self.metrics.lanes().resends_waiting.set(lane, waiting);
+    }
+
     fn definition(&self, reference: &str) -> Option<Arc<DefinitionMetrics>> {
         let mut known = self
             .definitions

@@ -25,6 +25,7 @@ mod retreat;
 mod run;
 mod signal;
 mod start;
+mod target;
 mod timeline;
 mod turn;
 mod unwind;
@@ -43,6 +44,7 @@ use turn::{Halt, Turn};
 pub use compensate::FAILURES_BEFORE_INCIDENT;
 pub use early::{EARLY_BYTES_MAX, EARLY_MAX, EARLY_TTL_MS};
 pub use parked::{QUEUE_BYTES_MAX, QUEUE_MAX};
+pub use target::{Resend, resend};
 
 /// What became of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]

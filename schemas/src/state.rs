@@ -1,16 +1,20 @@
 //! The stored document of an instance: an ASCII header that scripts can read, and a body with named fields.
 //!
 //! ```text
-//! document = layout codec ":" revision ":" wake arm ":" target ":" status ":" body
+//! document = layout codec ":" revision ":" wake arm ":" target ":" status ":" [ resend ":" ] body
 //! layout   = 1*DIGIT               ; 1
 //! codec    = "M" / "J"             ; MessagePack with field names / JSON for people
 //! wake     = "w" / "x"             ; wake-up / expiry
 //! target   = "-" / [ "-" ] 1*DIGIT ; never / ms since 1970
 //! status   = ALPHA                 ; saga_lib::instance::Status::code
+//! resend   = "@" topic [ "*" 1*DIGIT ] [ "+" 1*DIGIT ]
 //! ```
 //!
 //! `1M:7:w3:1700000005000:r:` is revision 7 of a running instance that wakes at its third arming. The header repeats what the body
 //! says, so that timers and indexes need no decoder; a document whose two halves disagree is refused.
+//!
+//! `@credit.commands*2+5000` says that the wake-up sends two commands to that topic again and does nothing else if it comes at most 5 s
+//! late (`*1` is left out; without `+` it may come at any time). No body begins with `@`, so a document without it reads as ever.
 //!
 //! A layout, once released, is readable for ever by its own code: a change of the instance's shape that old code would misread gets
 //! a new number, and the golden files of the old one stay as they are.
@@ -18,10 +22,12 @@
 //! Absent on purpose: positional codecs (they misread evolved documents silently), and codec Z (zstd), which a later release brings.
 
 mod header;
+mod resend;
 
 use saga_lib::instance::{Instance, Wake};
 
 pub use header::{HEADER_BYTES_MAX, Header};
+pub use resend::{Resend, TARGET_BYTES_MAX};
 
 /// The layout that is written.
 pub const LAYOUT: u16 = 1;
@@ -102,7 +108,23 @@ pub enum Error {
 /// # Errors
 /// [`Error::TooLarge`]; [`Error::Body`] if the codec cannot express a value (never for an instance made by transitions).
 pub fn encode(instance: &Instance, codec: Codec) -> Result<Vec<u8>, Error> {
-    let mut out = Header::of(instance, codec).to_string().into_bytes();
+    encode_with(instance, codec, None)
+}
+
+/// The document of an instance whose next wake-up does nothing but send commands again.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_with(
+    instance: &Instance,
+    codec: Codec,
+    resend: Option<Resend>,
+) -> Result<Vec<u8>, Error> {
+    let header = Header {
+        resend,
+        ..Header::of(instance, codec)
+    };
+    let mut out = header.to_string().into_bytes();
     let failed = |problem: String| Error::Body { problem };
     match codec {
         Codec::MessagePack => {

@@ -35,6 +35,7 @@ fn order_sagas_complete_or_compensate() {
         require_signature: false,
         definitions: vec![Bundle::new(definition, source, "order.yaml")],
         dead_letters: orchestrator::ingress::limit::Bounds::default(),
+        resends: orchestrator::engine::Budget::default(),
         create_missing: true,
         listen: None,
         client_library: "memory".into(),

@@ -24,5 +24,7 @@ mod plain_kafka;
 mod redrive;
 #[path = "system/start.rs"]
 mod start;
+#[path = "system/storm.rs"]
+mod storm;
 #[path = "system/takeover.rs"]
 mod takeover;

@@ -100,8 +100,18 @@ impl Store for MemoryStore {
         })
     }
 
-    fn due(&mut self, lane: u32, until_ms: i64, max: usize) -> Result<Vec<Due>, Error> {
-        Ok(self.with(lane, |lane| lane.due(until_ms, max)))
+    fn due_ids(
+        &mut self,
+        lane: u32,
+        from_ms: Option<i64>,
+        until_ms: i64,
+        max: usize,
+    ) -> Result<Vec<(String, i64)>, Error> {
+        Ok(self.with(lane, |lane| lane.due_ids(from_ms, until_ms, max)))
+    }
+
+    fn due_of(&mut self, lane: u32, ids: Vec<String>, until_ms: i64) -> Result<Vec<Due>, Error> {
+        Ok(self.with(lane, |lane| lane.due_of(ids, until_ms)))
     }
 
     fn document(&mut self, lane: u32, id: &str) -> Result<Option<Vec<u8>>, Error> {

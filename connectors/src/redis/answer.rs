@@ -59,6 +59,12 @@ pub fn loaded(answer: Value) -> Result<Loaded, Error> {
     })
 }
 
+/// Ids with their scores, as a sorted set lists them.
+pub fn scored(answer: Value) -> Result<Vec<(String, i64)>, Error> {
+    let pairs: Vec<(String, f64)> = value(answer)?;
+    Ok(pairs.into_iter().map(|(id, s)| (id, s as i64)).collect())
+}
+
 /// Timer entries that are still there and still due.
 pub fn due(ids: Vec<String>, answer: Value, until_ms: i64) -> Result<Vec<Due>, Error> {
     let entries: Vec<(Option<f64>, Vec<u8>)> = value(answer)?;
@@ -76,10 +82,15 @@ pub fn due(ids: Vec<String>, answer: Value, until_ms: i64) -> Result<Vec<Due>, E
     Ok(found.collect())
 }
 
-/// The ASCII header: up to and with the fifth colon. `None` if there is no document.
+/// The ASCII header: up to and with the fifth colon, or the sixth if a re-send follows. `None` if there is no document.
 fn header(head: &[u8]) -> Option<String> {
     let colons = head.iter().enumerate().filter(|(_, b)| **b == b':');
-    let end = colons.map(|(at, _)| at + 1).nth(4).unwrap_or(head.len());
+    let mut ends = colons.map(|(at, _)| at + 1);
+    let end = ends.nth(4).unwrap_or(head.len());
+    let end = match head.get(end) {
+        Some(b'@') => ends.next().unwrap_or(head.len()),
+        _ => end,
+    };
     (!head.is_empty()).then(|| String::from_utf8_lossy(&head[..end]).into_owned())
 }
 
@@ -91,6 +102,8 @@ mod tests {
     fn the_header_ends_at_its_fifth_colon() {
         let head = b"1M:7:w3:-:r:body:\xff";
         assert_eq!(header(head).as_deref(), Some("1M:7:w3:-:r:"));
+        let resend = b"1M:7:w3:5:r:@credit+500:body:\xff";
+        assert_eq!(header(resend).as_deref(), Some("1M:7:w3:5:r:@credit+500:"));
         assert_eq!(header(b""), None);
         assert_eq!(header(b"damaged").as_deref(), Some("damaged"));
     }

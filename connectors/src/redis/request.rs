@@ -98,13 +98,14 @@ pub fn clear(keys: &Keys, ep: u64, at_ms: i64, ids: &[String]) -> Cmd {
     command
 }
 
-/// Ids with a score up to `until_ms`, oldest first.
-pub fn due_ids(keys: &Keys, until_ms: i64, max: usize) -> Cmd {
+/// Ids with a score from `from_ms` to `until_ms`, oldest first, with their scores.
+pub fn due_ids(keys: &Keys, from_ms: Option<i64>, until_ms: i64, max: usize) -> Cmd {
     let mut command = cmd("ZRANGEBYSCORE");
     command
         .arg(keys.timers())
-        .arg("-inf")
+        .arg(from_ms.map_or_else(|| "-inf".to_owned(), |ms| ms.to_string()))
         .arg(until_ms)
+        .arg("WITHSCORES")
         .arg("LIMIT")
         .arg(0)
         .arg(max);

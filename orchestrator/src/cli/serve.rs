@@ -115,6 +115,7 @@ fn serve(settings: &Settings, definitions: Vec<Bundle>) -> Result<(), Error> {
         require_signature: settings.inbox.require_signature,
         definitions,
         dead_letters: settings.ingress,
+        resends: settings.resend,
         create_missing: settings.topics.create_missing,
         listen: settings.listen,
         client_library: connectors::kafka::library_version(),

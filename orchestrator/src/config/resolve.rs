@@ -13,6 +13,7 @@ use super::Error;
 use super::settings::{Inbox, Kafka, Log, Redis, Roles, Settings, Topics, WAIT_MAX};
 use super::typed;
 use super::value::{Secret, Span, Words};
+use crate::engine::Budget;
 use crate::ingress::limit;
 use crate::suggest::nearest;
 
@@ -35,6 +36,7 @@ pub fn resolve(typed: typed::Typed) -> Result<Settings, Error> {
         timeouts: timeouts(typed.timeouts)?,
         batch: batch(&typed.batch)?,
         ingress: ingress(&typed.ingress)?,
+        resend: resend(&typed.resend)?,
         listen: listen(typed.http)?,
         topics: topics(typed.topics)?,
         inbox: inbox(typed.inbox)?,
@@ -253,6 +255,21 @@ fn ingress(typed: &typed::Ingress) -> Result<limit::Bounds, Error> {
     }
     Ok(bounds)
 }
+
+fn resend(typed: &typed::Resend) -> Result<Budget, Error> {
+    let default = Budget::default();
+    let rate = |key: &str, number: Option<u32>, default: f64| match number {
+        None => Ok(default),
+        Some(number) => bounded(key, number, RESENDS_MAX).map(f64::from),
+    };
+    Ok(Budget {
+        per_second: rate("resend.per_second", typed.per_second, default.per_second)?,
+        burst: rate("resend.burst", typed.burst, default.burst)?,
+    })
+}
+
+/// More than any broker takes: whoever wants no bound writes this.
+const RESENDS_MAX: u32 = 1_000_000;
 
 fn listen(typed: typed::Http) -> Result<Option<SocketAddr>, Error> {
     let text = typed.listen.unwrap_or_else(|| "127.0.0.1:9464".into());

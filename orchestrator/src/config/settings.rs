@@ -14,6 +14,7 @@ use schemas::signature::Keys;
 use schemas::topics;
 
 use super::value::Secret;
+use crate::engine::Budget;
 use crate::ingress::limit;
 
 /// The resolved configuration of one process.
@@ -43,6 +44,8 @@ pub struct Settings {
     pub batch: log::Bounds,
     /// Dead letters after which ingress stops a topic.
     pub ingress: limit::Bounds,
+    /// How often commands are sent again.
+    pub resend: Budget,
     /// Where metrics and health are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
     /// Topics.

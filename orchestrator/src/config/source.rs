@@ -193,7 +193,7 @@ fn secret(pair: &str) -> Dict {
 }
 
 /// Every key that a variable can set.
-pub(super) const KEYS: [(&str, Form); 22] = [
+pub(super) const KEYS: [(&str, Form); 24] = [
     ("app", Form::Text),
     ("instance", Form::Text),
     ("lanes", Form::Scalar),
@@ -210,6 +210,8 @@ pub(super) const KEYS: [(&str, Form); 22] = [
     ("batch.wait", Form::Text),
     ("ingress.dead_letters_in_a_row", Form::Scalar),
     ("ingress.dead_letters_ratio", Form::Scalar),
+    ("resend.per_second", Form::Scalar),
+    ("resend.burst", Form::Scalar),
     ("http.listen", Form::Text),
     ("topics.create_missing", Form::Scalar),
     ("inbox.secrets", Form::Secrets),

@@ -37,6 +37,8 @@ pub struct Typed {
     pub batch: Batch,
     /// Turning business events into inbox records.
     pub ingress: Ingress,
+    /// Commands that are sent again.
+    pub resend: Resend,
     /// Metrics and health.
     pub http: Http,
     /// Topics.
@@ -97,6 +99,16 @@ pub struct Ingress {
     pub dead_letters_in_a_row: Option<u32>,
     /// A topic of whose newest 10,000 records (at least 1,000) a larger share became dead letters is stopped. Default 0.5; 1 never stops.
     pub dead_letters_ratio: Option<f64>,
+}
+
+/// `[resend]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Resend {
+    /// Commands sent again per second and target, in the long run and by all processes together. Default 100.
+    pub per_second: Option<u32>,
+    /// Commands of a target that may be sent again at once after a quiet time. Default 200.
+    pub burst: Option<u32>,
 }
 
 /// `[http]`

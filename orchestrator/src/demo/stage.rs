@@ -172,6 +172,7 @@ fn plan(run: &Run, args: &DemoArgs) -> Plan {
         require_signature: false,
         definitions: vec![run.definition()],
         dead_letters: limit::Bounds::default(),
+        resends: crate::engine::Budget::default(),
         create_missing: true,
         listen: None,
         client_library: args.client_library.clone(),

@@ -15,7 +15,7 @@ use saga_lib::effect::Effect;
 use saga_lib::id::SagaId;
 use saga_lib::input::Input;
 use saga_lib::instance::{IncidentKind, Instance};
-use saga_lib::transition::Applied;
+use saga_lib::transition::{self, Applied};
 use schemas::inbox::{self, Inbox};
 use schemas::record::Received;
 use schemas::{journal, signature, state};
@@ -183,15 +183,21 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// The stored form of an instance. Its header says whether the next wake-up only sends commands again.
+    fn document(&self, instance: &Instance) -> Result<Vec<u8>, state::Error> {
+        let definition = self.cx.definitions.by_reference(&instance.definition);
+        let ahead = definition
+            .as_deref()
+            .and_then(|definition| transition::resend(definition, instance));
+        let resend = ahead.and_then(|ahead| state::Resend::of(ahead, instance.wake));
+        state::encode_with(instance, state::Codec::MessagePack, resend)
+    }
+
     /// B4: one journal record per changed saga, then the header.
     fn finish(mut self) -> Result<Outcome, Problem> {
         for (id, touched) in self.instances.changed() {
             let input = self.changed_by.get(id).copied().unwrap_or(self.out.end - 1);
-            let document = touched
-                .now
-                .as_ref()
-                .map(|i| state::encode(i, state::Codec::MessagePack))
-                .transpose();
+            let document = touched.now.as_ref().map(|i| self.document(i)).transpose();
             let document = document.map_err(|error| {
                 let reason = format!("the document cannot be stored: {error}");
                 Problem::Judge(

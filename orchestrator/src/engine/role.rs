@@ -18,6 +18,7 @@ use schemas::topics::Topics as Names;
 
 use super::lanes::Lane;
 use super::timers::Timers;
+use super::timers::bucket::Budget;
 use super::topics::Topics;
 use crate::janitor::Janitor;
 use crate::lease::Lease;
@@ -47,6 +48,8 @@ pub struct Setup<S> {
     pub keys: Keys,
     /// Are unsigned internal records refused?
     pub require_signature: bool,
+    /// How often commands are sent again, all lanes together.
+    pub resends: Budget,
     /// The store.
     pub store: S,
     /// Definitions of this process.
@@ -75,10 +78,10 @@ impl<S: Store> Engine<S> {
     pub fn new(setup: Setup<S>) -> Self {
         let now = Instant::now();
         Self {
+            timers: Timers::new(setup.resends, setup.lanes),
             setup,
             data: BTreeMap::new(),
             topics: Topics::default(),
-            timers: Timers::default(),
             unknown: BTreeSet::new(),
             ticked: now,
             refreshed: now,
@@ -139,6 +142,8 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
 
     fn ready(&mut self, lane: LaneNo) {
         self.lane_data(lane).chunks.clear();
+        // A recovery may have written documents: everything that is due is read anew.
+        self.timers.forget(lane);
     }
 
     fn execute(&mut self, log: &mut L, effect: Effect) -> Event {

@@ -2,10 +2,11 @@
 //!
 //! Absent on purpose: positions. They belong into logs and `/readyz`.
 
-use prometheus::{Histogram, IntCounter, IntGaugeVec};
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGaugeVec};
 
 use super::Error;
 use super::gauge::LaneSum;
+use super::guard::Guarded;
 use super::label::{Family, Label, LaneState, RecoveryCause};
 use super::register::{Register, SECONDS};
 
@@ -17,6 +18,9 @@ pub struct Lanes {
     pub timers_pending: LaneSum,
     /// `skald_timer_lateness_seconds`: due time to record time.
     pub timer_lateness: Histogram,
+    /// `skald_resends_waiting`: re-sends of the owned lanes that wait for a token.
+    pub resends_waiting: LaneSum,
+    resends_delayed: Guarded<IntCounterVec>,
     state: IntGaugeVec,
 }
 
@@ -36,6 +40,16 @@ impl Lanes {
                 "Due time of a timer to the time of its record.",
                 SECONDS,
             )?,
+            resends_waiting: LaneSum::new(r.gauge(
+                "skald_resends_waiting",
+                "Re-sends of the owned lanes that wait for a token of their target.",
+            )?),
+            resends_delayed: r.guarded(
+                "skald_resends_delayed_total",
+                "Re-sends that had to wait for a token of their target.",
+                &["target"],
+                1,
+            )?,
             state: r.gauges(
                 "skald_lane_state",
                 "1 for the state an owned lane is in.",
@@ -53,6 +67,11 @@ impl Lanes {
         }
     }
 
+    /// `skald_resends_delayed_total{target}`: one more has to wait.
+    pub fn resend_delayed(&self, target: &str) {
+        self.resends_delayed.with(&[target]).inc();
+    }
+
     /// The lane is no longer ours.
     pub fn forget(&self, lane: u32) {
         let number = lane.to_string();
@@ -61,5 +80,6 @@ impl Lanes {
             let _ = self.state.remove_label_values(&[&number, state.word()]);
         }
         self.timers_pending.forget(lane);
+        self.resends_waiting.forget(lane);
     }
 }

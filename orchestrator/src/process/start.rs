@@ -59,6 +59,8 @@ pub struct Plan {
     pub definitions: Vec<Bundle>,
     /// Dead letters after which ingress stops a topic.
     pub dead_letters: ingress::limit::Bounds,
+    /// How often commands are sent again.
+    pub resends: engine::Budget,
     /// Are missing command and start topics created?
     pub create_missing: bool,
     /// Where health and metrics are served.
@@ -303,6 +305,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             group: format!("{}.engine", self.plan.app),
             keys: self.keys.clone(),
             require_signature: self.plan.require_signature,
+            resends: self.plan.resends,
             store: S::open(self.server, &self.plan.app)?,
             registry: self.registry.clone(),
             lease: self.lease.clone(),

@@ -17,3 +17,4 @@ mod signals;
 mod structures;
 mod table;
 mod waiting;
+mod target;

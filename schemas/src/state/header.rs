@@ -1,18 +1,19 @@
 //! The ASCII header of a document: what scripts and timers need without decoding the body.
 //!
-//! Absent on purpose: anything that is not in the body as well.
+//! Absent on purpose: anything that does not follow from the body (the re-send follows from it and the definition).
 
 use std::fmt;
 
 use saga_lib::instance::{Instance, Status, Wake};
 
+use super::resend::{self, Resend};
 use super::{Codec, Error, LAYOUT};
 
 /// Longest header, in bytes: what a `GETRANGE` must ask for.
-pub const HEADER_BYTES_MAX: usize = 96;
+pub const HEADER_BYTES_MAX: usize = 192;
 
 /// A document's header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// Layout version.
     pub layout: u16,
@@ -26,6 +27,8 @@ pub struct Header {
     pub arm: u64,
     /// The instance's status.
     pub status: Status,
+    /// Said only if the wake-up does nothing but send commands again.
+    pub resend: Option<Resend>,
 }
 
 impl Header {
@@ -38,6 +41,7 @@ impl Header {
             wake: instance.wake,
             arm: instance.arm,
             status: instance.status,
+            resend: None,
         }
     }
 
@@ -61,6 +65,10 @@ impl Header {
         let target = target(fields.next("target")?)?;
         let status = status(fields.next("status")?)?;
         let (wake, arm) = wake(armed, target)?;
+        let marked = fields.bytes.get(fields.at) == Some(&resend::MARK);
+        let resend = marked
+            .then(|| Resend::parse(fields.next("re-send")?))
+            .transpose()?;
         let header = Self {
             layout,
             codec,
@@ -68,6 +76,7 @@ impl Header {
             wake,
             arm,
             status,
+            resend,
         };
         Ok((header, fields.at))
     }
@@ -101,7 +110,8 @@ impl fmt::Display for Header {
             Wake::Never => write!(f, "w{}:-:", self.arm)?,
             Wake::Expire(ms) => write!(f, "x{}:{ms}:", self.arm)?,
         }
-        write!(f, "{}:", self.status.code())
+        write!(f, "{}:", self.status.code())?;
+        self.resend.iter().try_for_each(|r| write!(f, "{r}:"))
     }
 }
 
@@ -162,10 +172,10 @@ fn status(text: &str) -> Result<Status, Error> {
         .ok_or_else(|| bad("status", "not a status letter"))
 }
 
-fn number<T: std::str::FromStr>(text: &str, field: &'static str) -> Result<T, Error> {
+pub(super) fn number<T: std::str::FromStr>(text: &str, field: &'static str) -> Result<T, Error> {
     text.parse().map_err(|_| bad(field, "not a number"))
 }
 
-fn bad(field: &'static str, problem: &'static str) -> Error {
+pub(super) fn bad(field: &'static str, problem: &'static str) -> Error {
     Error::Header { field, problem }
 }

@@ -177,6 +177,24 @@ fn the_header_tells_what_scripts_need() {
 }
 
 #[test]
+fn a_re_send_stands_between_header_and_body() {
+    let resend = Resend {
+        target: "credit.commands".to_owned(),
+        commands: 1,
+        slack_ms: Some(500),
+    };
+    for codec in [Codec::MessagePack, Codec::Json] {
+        let document = encode_with(&instance(), codec, Some(resend.clone())).unwrap();
+        assert_eq!(decode(&document), Ok(instance()));
+        let header = Header::parse(&document).unwrap();
+        assert_eq!(header.resend, Some(resend.clone()));
+        let text = header.to_string();
+        assert!(text.ends_with(":p:@credit.commands+500:"), "{text}");
+        assert!(document.starts_with(text.as_bytes()));
+    }
+}
+
+#[test]
 fn scores_are_exact_milliseconds() {
     let header = Header::parse(b"1M:7:x4:1700000000001:c:").unwrap();
     assert_eq!(header.wake, Wake::Expire(1_700_000_000_001));
@@ -258,13 +276,23 @@ fn wakes() -> impl Strategy<Value = Wake> {
     ]
 }
 
+fn resends() -> impl Strategy<Value = Resend> {
+    let slack = proptest::option::of(0..i64::MAX);
+    ("[A-Za-z0-9._~-]{1,64}", any::<u32>(), slack).prop_map(|(target, commands, slack_ms)| Resend {
+        target,
+        commands,
+        slack_ms,
+    })
+}
+
 proptest! {
     #[test]
     fn every_header_comes_back_and_fits(
-        revision in any::<u64>(), arm in any::<u64>(), wake in wakes(), status in 0..7usize,
+        revision in any::<u64>(), arm in any::<u64>(), wake in wakes(), status in 0..8usize,
+        resend in proptest::option::of(resends()),
     ) {
         let header = Header {
-            layout: LAYOUT, codec: Codec::Json, revision, wake, arm, status: Status::ALL[status],
+            layout: LAYOUT, codec: Codec::Json, revision, wake, arm, status: Status::ALL[status], resend,
         };
         let text = header.to_string();
         prop_assert!(text.len() <= HEADER_BYTES_MAX);

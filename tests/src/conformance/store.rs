@@ -34,7 +34,7 @@ macro_rules! store_conformance {
             commit_sets_absolute_counters, commit_moves_the_index_entry, commit_applies_documents_in_order, commit_takes_a_thousand_documents,
             ids_are_sorted_and_limited, round_resent_is_the_same, round_answers_lane_by_lane,
             load_follows_the_order_of_the_ids, load_of_an_empty_lane_is_empty, load_sees_the_commit_before_it,
-            documents_and_ids_are_bytes, due_is_ordered_and_limited, due_follows_the_newest_header,
+            documents_and_ids_are_bytes, due_is_ordered_and_limited, due_is_read_in_pages, due_follows_the_newest_header,
             due_shows_a_lost_document, never_is_never_due, clear_drops_everything_in_steps,
             clear_is_followed_by_a_rebuild, clear_refuses_an_old_epoch, clear_of_an_empty_lane_forgets_the_position, clear_drops_lost_documents,
             lease_is_held_by_one, lease_expires, lease_is_released_by_its_holder_only,

@@ -1,4 +1,4 @@
-//! The ASCII header of a document, `<layout><codec>:<revision>:<w|x><arm>:<target>:<status>:`, as far as a store looks at it.
+//! The ASCII header of a document, `<layout><codec>:<revision>:<w|x><arm>:<target>:<status>:[@<re-send>:]`, as far as a store looks at it.
 //!
 //! Absent on purpose: revision, arm and the body; only the state codec reads those.
 
@@ -16,7 +16,12 @@ pub struct Header<'a> {
 /// Reads the header at the beginning of a document; `None` if there is none.
 pub fn parse(document: &[u8]) -> Option<Header<'_>> {
     let colons = document.iter().enumerate().filter(|(_, b)| **b == b':');
-    let end = colons.map(|(at, _)| at + 1).nth(4)?;
+    let mut ends = colons.map(|(at, _)| at + 1);
+    let end = ends.nth(4)?;
+    let end = match document.get(end) {
+        Some(b'@') => ends.next()?,
+        _ => end,
+    };
     let text = std::str::from_utf8(&document[..end]).ok()?;
     let mut fields = text.split(':').skip(3);
     let (target, status) = (fields.next()?, fields.next()?);
@@ -48,6 +53,8 @@ mod tests {
         assert_eq!(header.target_ms, Some(1_790_000_000_000));
         assert_eq!(header.status, 'r');
         assert_eq!(parse(b"1M:7:x3:-:c:").unwrap().target_ms, None);
+        let resend = parse(b"1M:7:w3:5:r:@credit+500:\x80:body").unwrap();
+        assert_eq!(resend.text, "1M:7:w3:5:r:@credit+500:");
     }
 
     #[test]

@@ -131,16 +131,26 @@ impl Lane {
         empty
     }
 
-    /// Timer entries up to `until_ms`, oldest first, then by id.
-    pub fn due(&self, until_ms: i64, max: usize) -> Vec<Due> {
+    /// Timer entries from `from_ms` up to `until_ms`, oldest first, then by id.
+    pub fn due_ids(&self, from_ms: Option<i64>, until_ms: i64, max: usize) -> Vec<(String, i64)> {
+        let begin = (from_ms.unwrap_or(i64::MIN), String::new());
         let is_due = |(score, _): &&(i64, String)| *score != NEVER && *score <= until_ms;
-        let entries = self.by_time.iter().take_while(is_due).take(max);
-        let due = entries.map(|(score_ms, id)| Due {
-            id: id.clone(),
-            score_ms: *score_ms,
-            header: self.header(id),
-        });
-        due.collect()
+        let entries = self.by_time.range(begin..).take_while(is_due).take(max);
+        entries.map(|(score, id)| (id.clone(), *score)).collect()
+    }
+
+    /// The entries of these ids that are still due.
+    pub fn due_of(&self, ids: Vec<String>, until_ms: i64) -> Vec<Due> {
+        let entry = |id: String| {
+            let score_ms = *self.timers.get(&id)?;
+            let header = self.header(&id);
+            (score_ms != NEVER && score_ms <= until_ms).then_some(Due {
+                id,
+                score_ms,
+                header,
+            })
+        };
+        ids.into_iter().filter_map(entry).collect()
     }
 
     fn header(&self, id: &str) -> Option<String> {

@@ -4,7 +4,7 @@ local entries = {}
 for i = 1, #ARGV do
   entries[i] = {
     redis.call('ZSCORE', KEYS[1], ARGV[i]),
-    redis.call('GETRANGE', KEYS[i + 1], 0, 95),
+    redis.call('GETRANGE', KEYS[i + 1], 0, 191),
   }
 end
 return entries

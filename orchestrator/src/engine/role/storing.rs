@@ -145,6 +145,9 @@ impl<S: Store> Engine<S> {
                 .outstanding
                 .take()
                 .unwrap_or_default();
+            for (id, document) in &write.documents {
+                self.timers.stored(commit.lane, id, document.as_deref());
+            }
             for (saga, arm) in write.timers {
                 self.timers.came_by(commit.lane, &saga, arm);
             }

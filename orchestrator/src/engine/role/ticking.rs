@@ -1,12 +1,15 @@
 //! Due timers of ready lanes, written back into the inbox between polls.
 //!
-//! Absent on purpose: what a timer does (the transition's).
+//! Absent on purpose: what a timer does (the transition's), and which may wait (see `timers`).
+
+use std::time::Instant;
 
 use connectors::log::Log;
-use connectors::store::{self, Store};
+use connectors::store::Store;
 use saga_lib::lane::{LaneNo, Worker};
 use schemas::signature;
 
+use super::super::timers::{Fired, Now};
 use super::Engine;
 use crate::crash;
 use crate::worker::wall_ms;
@@ -21,33 +24,37 @@ impl<S: Store> Engine<S> {
             .filter(|lane| machine.ready(*lane).is_some())
             .collect();
         for lane in lanes {
-            if self.timers.room(lane) == 0 || self.lane_data(lane).outstanding.is_some() {
+            if !self.timers.has_room(lane) || self.lane_data(lane).outstanding.is_some() {
                 continue;
             }
-            let now = self.lane_data(lane).clock.now_ms(wall_ms());
-            let ask = self.timers.ask(lane);
-            match self.setup.store.due(lane, now, ask) {
-                Ok(due) => self.fire(log, machine, lane, &due),
-                Err(error) => {
-                    self.store_trouble(&error);
-                    return;
-                }
+            let now = Now {
+                lane_ms: self.lane_data(lane).clock.now_ms(wall_ms()),
+                monotonic: Instant::now(),
+            };
+            let place = (&self.setup.names, self.setup.lanes);
+            let (fired, result) = self.timers.tick(&mut self.setup.store, place, lane, now);
+            self.write_timers(log, machine, lane, fired);
+            if let Err(error) = result {
+                self.store_trouble(&error);
+                return;
             }
+            let waiting = self.timers.waiting(lane);
+            self.setup.observer.resends_waiting(lane, waiting);
         }
     }
 
-    pub(super) fn fire<L: Log>(
+    fn write_timers<L: Log>(
         &mut self,
         log: &mut L,
         machine: &mut Worker,
         lane: LaneNo,
-        due: &[store::Due],
+        fired: Fired,
     ) {
-        let fired = self
-            .timers
-            .fire(&self.setup.names, self.setup.lanes, lane, due);
         for due_ms in fired.due_ms {
             self.setup.observer.timer_written(due_ms, wall_ms());
+        }
+        for target in fired.delayed {
+            self.setup.observer.resend_delayed(&target);
         }
         for (mut record, token) in fired.records {
             signature::sign(&self.setup.keys, self.setup.names.app(), lane, &mut record);

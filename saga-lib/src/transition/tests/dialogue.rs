@@ -210,6 +210,7 @@ impl Dialogue {
         let applied = apply(&self.definition, &mut self.instance, input, &mut effects);
         if self.thorough {
             self.check_repeatable(&before, input, &applied, &effects);
+            super::target::check(&self.definition, &self.instance);
         }
         self.check_revision(&before, &applied);
         self.check_alive();
