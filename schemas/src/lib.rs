@@ -6,6 +6,7 @@
 //!
 //! Absent on purpose: I/O, clocks, randomness, `async`; decisions (see `saga-lib`).
 
+pub mod avro;
 pub mod bundle;
 pub mod command;
 pub mod dead_letter;

@@ -206,14 +206,14 @@ impl<'a> Scanner<'a> {
     }
 }
 
-fn integer(text: &str) -> Value {
+pub(super) fn integer(text: &str) -> Value {
     match text.parse::<i64>() {
         Ok(n) if n.unsigned_abs() <= SAFE_INTEGER => Value::Number(n.into()),
         _ => Value::String(text.to_owned()),
     }
 }
 
-fn decimal(text: &str) -> Value {
+pub(super) fn decimal(text: &str) -> Value {
     let exact = text
         .parse::<f64>()
         .ok()
@@ -224,7 +224,7 @@ fn decimal(text: &str) -> Value {
 }
 
 /// Sign, digits without zeros at either end, and exponent of a decimal: equal for equal numbers. `None` if the exponent is absurd.
-fn normal(text: &str) -> Option<(bool, String, i64)> {
+pub(super) fn normal(text: &str) -> Option<(bool, String, i64)> {
     let (negative, text) = text
         .strip_prefix('-')
         .map_or((false, text), |rest| (true, rest));
