@@ -70,7 +70,7 @@ struct Writer<'a> {
     schema: &'a Schema,
     out: Vec<u8>,
     steps: usize,
-    /// Defaults write bytes as characters up to U+00FF, not as base64.
+    /// Defaults are written as what lies under a logical type, and bytes as characters up to U+00FF, not as base64.
     is_default: bool,
 }
 
@@ -136,6 +136,18 @@ impl Writer<'_> {
             }
             (Type::Duration { .. }, Value::Object(parts)) => duration(parts)?,
             (Type::Decimal(d), value) => self.decimal(d, value)?,
+            (Type::Date | Type::Time(Unit::Milli), number) if self.is_default => {
+                long(i32::try_from(whole(number)?).ok()?.into())
+            }
+            (Type::Time(_) | Type::Timestamp { .. }, number) if self.is_default => {
+                long(whole(number)?)
+            }
+            (Type::Uuid { .. }, Value::String(text)) if self.is_default => {
+                self.binary(text).filter(|bytes| bytes.len() == 16)?
+            }
+            (Type::Duration { .. }, Value::String(text)) if self.is_default => {
+                self.binary(text).filter(|bytes| bytes.len() == 12)?
+            }
             (logical, Value::String(text)) => logical_text(logical, text)?,
             _ => return None,
         })

@@ -29,6 +29,30 @@ fn missing_fields_take_default_or_null() {
 }
 
 #[test]
+fn defaults_are_written_as_what_lies_under_a_logical_type() {
+    let field = |r#type: &str, logical: &str| json!({"name": logical, "default": 1, "type": {"type": r#type, "logicalType": logical}});
+    let fixed = |logical: &str, size: usize| {
+        json!({"name": logical, "default": "\u{1}".repeat(size),
+        "type": {"type": "fixed", "name": format!("F{size}"), "size": size, "logicalType": logical}})
+    };
+    let schema = schema(json!({"type": "record", "name": "R", "fields": [
+        field("int", "date"), field("int", "time-millis"), field("long", "time-micros"), field("long", "timestamp-nanos"),
+        fixed("uuid", 16), fixed("duration", 12),
+        {"name": "money", "default": "\u{7b}", "type": {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}},
+    ]}));
+    let value = read(&schema, &write(&schema, json!({})).unwrap()).unwrap();
+    assert_eq!(
+        value,
+        json!({
+            "date": "1970-01-02", "time-millis": "00:00:00.001", "time-micros": "00:00:00.000001",
+            "timestamp-nanos": "1970-01-01T00:00:00.000000001Z", "uuid": "01010101-0101-0101-0101-010101010101",
+            "duration": {"months": 16_843_009, "days": 16_843_009, "millis": 16_843_009}, "money": 1.23,
+        })
+    );
+    assert!(write(&schema, json!({"date": 1})).is_err());
+}
+
+#[test]
 fn errors_name_the_way_to_the_value() {
     assert_eq!(
         error(json!({"lines": []})),
