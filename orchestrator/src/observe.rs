@@ -304,6 +304,20 @@ impl Observer {
         }
     }
 
+    /// Source partitions that wait for a schema, and why the registry does not help.
+    pub fn sources_held(&self, held: usize, trouble: Option<String>) {
+        let gauge = &self.metrics.kafka().sources_held;
+        let before = gauge.get();
+        gauge.set(i64::try_from(held).unwrap_or(i64::MAX));
+        if held > 0 {
+            let reason = trouble.unwrap_or_else(|| "it is being fetched".to_owned());
+            let problem = format!("{held} source partitions wait for a schema: {reason}");
+            self.component.set_problem(Some(problem));
+        } else if before > 0 {
+            self.component.set_problem(None);
+        }
+    }
+
     /// States of the lanes, told when they changed.
     pub fn lanes(&self, states: BTreeMap<LaneNo, LaneState>) {
         let mut known = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);

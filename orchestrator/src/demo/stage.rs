@@ -170,6 +170,8 @@ fn plan(run: &Run, args: &DemoArgs) -> Plan {
         keys: schemas::signature::Keys::default(),
         require_signature: false,
         definitions: vec![run.definition()],
+        formats: std::collections::BTreeMap::new(),
+        schemas: connectors::registry::Sources::default(),
         create_missing: true,
         listen: None,
         client_library: args.client_library.clone(),

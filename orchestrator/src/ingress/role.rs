@@ -2,11 +2,11 @@
 //!
 //! Absent on purpose: transactions (the shell's) and order (the machine's).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use connectors::log::{Delivery, Log, TopicSpec};
-use saga_lib::lane::{Effect, Event, LaneNo, Planned, Position, Round, Trouble, Worker};
+use saga_lib::lane::{Effect, Event, LaneNo, Planned, Position, Round, Trouble, Waiting, Worker};
 use schemas::bundle;
 use schemas::record::{Outgoing, Partition, Received};
 use schemas::signature::Keys;
@@ -14,6 +14,7 @@ use schemas::topics::{self, Topics as Names};
 
 use super::origin;
 use super::plan::{self, Context, Outcome};
+use super::reader::Reader;
 use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::observe::Observer;
@@ -43,6 +44,8 @@ pub struct Setup {
     pub janitor: Janitor,
     /// Dead letters in a row after which a source stops.
     pub dead_letters_in_a_row_max: u32,
+    /// Reads records of business topics.
+    pub reader: Reader,
     /// Where events are told.
     pub observer: Observer,
 }
@@ -55,6 +58,8 @@ struct Source {
     refused: Vec<(i64, String)>,
     outcome: Option<Outcome>,
     in_a_row: u32,
+    /// The next entry waits for its schema, and nothing more is delivered until it is there.
+    held: bool,
 }
 
 /// The ingress role.
@@ -118,6 +123,7 @@ impl Ingress {
             definitions: &definitions,
             group: &self.setup.group,
             bytes_max: INBOX_BYTES_MAX,
+            reader: &self.setup.reader,
         };
         let source = self.sources.entry(lane).or_default();
         let mut outcome = plan::plan(
@@ -148,6 +154,45 @@ impl Ingress {
         let end = outcome.end;
         source.outcome = Some(outcome);
         Planned { lane, end: Ok(end) }
+    }
+
+    /// What of a source can be planned now. Behind a record that waits for its schema the source is paused, so that no more than one
+    /// poll's records are kept.
+    fn offer<L: Log>(&mut self, log: &mut L, lane: LaneNo) -> Option<Waiting> {
+        let partition = self.partitions[lane as usize].clone();
+        let source = self.sources.get_mut(&lane)?;
+        let ready = self
+            .setup
+            .reader
+            .readable(&self.setup.names, &source.entries);
+        let waits = ready < source.entries.len();
+        if waits != source.held {
+            let behind = source.entries.last().map(|record| record.offset + 1);
+            let told = match behind {
+                Some(offset) if !waits => log.start(&partition, offset),
+                _ => log.pause(&partition),
+            };
+            // A pause that failed holds as well; a start is tried again.
+            source.held = waits || told.is_err();
+            tracing::info!(
+                ?partition,
+                held = source.held,
+                "Source waits for a schema or goes on."
+            );
+        }
+        let last = source.entries[..ready].last()?;
+        Some(Waiting {
+            lane,
+            records: u32::try_from(ready).unwrap_or(u32::MAX),
+            end: last.offset + 1,
+        })
+    }
+
+    /// Who holds sources up, for `/readyz` and metrics.
+    fn tell_held(&self) {
+        let held = self.sources.values().filter(|source| source.held).count();
+        let trouble = self.setup.reader.schemas.trouble();
+        self.setup.observer.sources_held(held, trouble);
     }
 
     /// New definitions may start from further topics.
@@ -224,8 +269,18 @@ impl<L: Log> Role<L> for Ingress {
         self.source(lane).entries.extend(records);
     }
 
+    fn waiting(&mut self, log: &mut L, polled: Vec<Waiting>) -> Vec<Waiting> {
+        let held = self.sources.iter().filter(|(_, source)| source.held);
+        let mut lanes: BTreeSet<LaneNo> = held.map(|(lane, _)| *lane).collect();
+        lanes.extend(polled.iter().map(|waiting| waiting.lane));
+        let offers = lanes.into_iter().filter_map(|lane| self.offer(log, lane));
+        offers.collect()
+    }
+
     fn rewind(&mut self, lane: LaneNo) {
-        self.source(lane).entries.clear();
+        let source = self.source(lane);
+        source.entries.clear();
+        source.held = false;
     }
 
     fn forget(&mut self, lane: LaneNo) {
@@ -310,6 +365,7 @@ impl<L: Log> Role<L> for Ingress {
             self.refreshed = Some(Instant::now());
             self.refresh(log);
             self.setup.observer.lanes(machine.states());
+            self.tell_held();
         }
     }
 

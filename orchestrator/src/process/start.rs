@@ -2,14 +2,17 @@
 //!
 //! Absent on purpose: reading configuration.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use connectors::log::{Bounds, Group, Log, Options, Timeouts};
+use connectors::registry::Sources;
 use connectors::store::Store;
 use saga_lib::ir::{Compensation, Definition, Kind as NodeKind};
 use saga_lib::lane;
 use schemas::bundle::{Bundle, Installation};
+use schemas::event::Format;
 use schemas::signature::Keys;
 use schemas::topics::Topics;
 
@@ -58,6 +61,10 @@ pub struct Plan {
     pub require_signature: bool,
     /// Definitions to deploy first.
     pub definitions: Vec<Bundle>,
+    /// How topics are written, where that is set.
+    pub formats: BTreeMap<String, Format>,
+    /// Where schemas of business events come from.
+    pub schemas: Sources,
     /// Are missing command and start topics created?
     pub create_missing: bool,
     /// Where health and metrics are served.
@@ -336,6 +343,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             lease: self.lease.clone(),
             janitor: self.janitor.clone(),
             dead_letters_in_a_row_max: DEAD_LETTERS_IN_A_ROW_MAX,
+            reader: ingress::Reader::open(&self.plan.formats, &self.plan.schemas)?,
             observer: observer.clone(),
         };
         let log = L::open(self.cluster, &options)?;
