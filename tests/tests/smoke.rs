@@ -34,6 +34,8 @@ fn order_sagas_complete_or_compensate() {
         keys: schemas::signature::Keys::default(),
         require_signature: false,
         definitions: vec![Bundle::new(definition, source, "order.yaml")],
+        formats: std::collections::BTreeMap::new(),
+        schemas: connectors::registry::Sources::default(),
         create_missing: true,
         listen: None,
         client_library: "memory".into(),
