@@ -21,6 +21,7 @@ pub mod json;
 pub mod lane;
 pub mod limits;
 pub mod orphan;
+pub mod published;
 pub mod record;
 pub mod redrive;
 pub mod signature;
