@@ -112,3 +112,87 @@ pub fn original<'a>(
     let decoded = redrive::decode(record)?;
     Ok((Cow::Owned(decoded.record), decoded.definition))
 }
+
+#[cfg(test)]
+mod tests {
+    use connectors::registry::Address;
+    use schemas::dead_letter::{self, Cause};
+    use schemas::record::{Headers, Outgoing};
+
+    use super::*;
+
+    fn names() -> Topics {
+        Topics::new("shop").expect("names")
+    }
+
+    /// Nobody listens at its registry.
+    fn reader() -> Reader {
+        let registry = Address {
+            url: "http://127.0.0.1:1".to_owned(),
+            credentials: None,
+            timeout: Duration::from_secs(1),
+        };
+        let sources = Sources {
+            registry: Some(registry),
+            folder: None,
+        };
+        let formats = BTreeMap::from([("texts".to_owned(), Format::Json)]);
+        Reader::open(&formats, &sources).expect("a reader")
+    }
+
+    fn record(topic: &str, value: &[u8]) -> Received {
+        let out = Outgoing {
+            topic: topic.to_owned(),
+            partition: None,
+            key: None,
+            value: Some(value.to_vec()),
+            headers: Headers::default(),
+        };
+        out.received(0, 1, 1)
+    }
+
+    const AVRO: &[u8] = b"\0\0\0\0\x01x";
+
+    #[test]
+    fn only_a_record_that_needs_a_schema_waits_for_the_registry() {
+        let reader = reader();
+        let readable = |records: &[Received]| reader.readable(&names(), records);
+        let json = record("orders", b"{}");
+        let avro = record("orders", AVRO);
+        assert_eq!(readable(&[json.clone(), avro.clone(), json.clone()]), 1);
+        assert_eq!(readable(&[avro.clone(), json.clone()]), 0);
+        // Refused with or without a registry.
+        let impossible = record("orders", b"\0\xff\xff\xff\xffx");
+        let not_avro = record("texts", AVRO);
+        assert_eq!(readable(&[impossible, not_avro, json]), 3);
+        assert_eq!(reader.read(&avro), Ok(Reading::NotYet));
+    }
+
+    #[test]
+    fn a_copy_waits_as_its_original_did() {
+        let letter = dead_letter::encode(&names(), &record("orders", AVRO), &Cause::default());
+        let letter = dead_letter::decode(&letter.received(0, 5, 1)).expect("a dead letter");
+        let copy = redrive::encode(&names(), &letter).received(0, 9, 1);
+        assert_eq!(copy.partition.topic, names().redrive());
+        assert_eq!(reader().readable(&names(), &[copy]), 0);
+        let waited =
+            reader().wait_for(&names(), &record("orders", AVRO), Duration::from_millis(50));
+        assert!(waited.is_err());
+    }
+
+    #[test]
+    fn a_format_must_name_a_type_of_the_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sources = Sources {
+            registry: None,
+            folder: Some(folder.path().to_owned()),
+        };
+        let format = "avro:Order".parse().expect("a format");
+        let formats = BTreeMap::from([("orders".to_owned(), format)]);
+        let error = Reader::open(&formats, &sources).expect_err("no such type");
+        assert_eq!(
+            error.to_string(),
+            "`topics.formats` of `orders`: `schemas.folder` has no single type `Order`"
+        );
+    }
+}

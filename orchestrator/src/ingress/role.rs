@@ -174,11 +174,13 @@ impl Ingress {
             };
             // A pause that failed holds as well; a start is tried again.
             source.held = waits || told.is_err();
-            tracing::info!(
-                ?partition,
-                held = source.held,
-                "Source waits for a schema or goes on."
-            );
+            match told {
+                Ok(()) if waits => tracing::info!(?partition, "Source waits for a schema."),
+                Ok(()) => tracing::info!(?partition, "Source goes on."),
+                Err(error) => {
+                    tracing::debug!(?partition, %error, "Source could not be paused or resumed.");
+                }
+            }
         }
         let last = source.entries[..ready].last()?;
         Some(Waiting {
