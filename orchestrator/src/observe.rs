@@ -141,7 +141,7 @@ impl Observer {
         self.component.set_problem(Some(error.to_string()));
     }
 
-    /// The store answers again.
+    /// The store answers again, or whatever the problem was is over.
     pub fn store_well(&self) {
         if self.troubled.swap(false, Ordering::Relaxed) {
             self.component.set_problem(None);
@@ -304,17 +304,17 @@ impl Observer {
         }
     }
 
-    /// Source partitions that wait for a schema, and why the registry does not help.
+    /// Source partitions that wait for a schema, and what is wrong with the registry. A schema that is just being fetched is no problem.
     pub fn sources_held(&self, held: usize, trouble: Option<String>) {
         let gauge = &self.metrics.kafka().sources_held;
-        let before = gauge.get();
         gauge.set(i64::try_from(held).unwrap_or(i64::MAX));
-        if held > 0 {
-            let reason = trouble.unwrap_or_else(|| "it is being fetched".to_owned());
-            let problem = format!("{held} source partitions wait for a schema: {reason}");
-            self.component.set_problem(Some(problem));
-        } else if before > 0 {
-            self.component.set_problem(None);
+        match trouble.filter(|_| held > 0) {
+            Some(reason) => {
+                self.troubled.store(true, Ordering::Relaxed);
+                let problem = format!("{held} source partitions wait for a schema: {reason}");
+                self.component.set_problem(Some(problem));
+            }
+            None => self.store_well(),
         }
     }
 

@@ -9,7 +9,7 @@ use super::cache::Cache;
 use super::{Client, Error};
 
 const PAUSE_MIN: Duration = Duration::from_millis(200);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How often the log says that the registry is still away.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
