@@ -118,8 +118,11 @@ mod tests {
     use connectors::registry::Address;
     use schemas::dead_letter::{self, Cause};
     use schemas::record::{Headers, Outgoing};
+    use schemas::signature::Keys;
 
     use super::*;
+    use crate::ingress::plan::{self, Context};
+    use crate::registry::Definitions;
 
     fn names() -> Topics {
         Topics::new("shop").expect("names")
@@ -166,6 +169,29 @@ mod tests {
         let not_avro = record("texts", AVRO);
         assert_eq!(readable(&[impossible, not_avro, json]), 3);
         assert_eq!(reader.read(&avro), Ok(Reading::NotYet));
+    }
+
+    #[test]
+    fn a_plan_ends_before_a_record_that_waits() {
+        let names = names();
+        let cx = Context {
+            names: &names,
+            lanes: 4,
+            keys: &Keys::default(),
+            definitions: &Definitions::default(),
+            group: "shop.ingress",
+            bytes_max: 1_000_000,
+            reader: &reader(),
+        };
+        let at = |offset, value: &[u8]| Received {
+            offset,
+            ..record("orders", value)
+        };
+        let records = [at(5, b"{}"), at(7, b"{"), at(9, AVRO), at(11, b"{")];
+        let outcome = plan::plan(&cx, &records, &[], 0);
+        assert_eq!((outcome.end, outcome.plan.outputs.len()), (9, 1));
+        let outcome = plan::plan(&cx, &records[2..], &[], 0);
+        assert_eq!((outcome.end, outcome.plan.outputs.len()), (9, 0));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Absent on purpose: logical types (see `logical`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -166,10 +166,10 @@ impl Parser {
             return self.refuse("`fields` is not a list");
         };
         let namespace = namespace(&name).to_owned();
-        let mut fields: Vec<Field> = Vec::with_capacity(list.len().min(TYPES_MAX));
+        let (mut fields, mut names) = (Vec::new(), BTreeSet::new());
         for field in list {
             let field = self.field(field, at.within(&namespace))?;
-            if fields.iter().any(|known| known.name == field.name) {
+            if !names.insert(field.name.clone()) {
                 return self.refuse(format!("two fields are called `{}`", field.name));
             }
             fields.push(field);

@@ -79,6 +79,10 @@ fn what_is_no_schema_is_told_with_its_place() {
             "two types are called `R`",
         ),
         (
+            json!({"type": "record", "name": "R", "fields": [{"name": "f", "type": "int"}, {"name": "f", "type": "int"}]}),
+            "two fields are called `f`",
+        ),
+        (
             field(json!({"type": "bytes", "logicalType": "decimal"})),
             "needs a `precision` of 1 to 300",
         ),
