@@ -13,11 +13,15 @@ use serde_json::Value;
 
 use crate::expr::Expr;
 
+mod node;
+mod send;
+mod walk;
+
+pub use node::{Await, Iterate, Kind, Node, NodeIx, Publish, Rung, RungAction, Scope, Wait};
+pub use send::{Compensation, Counter, Jitter, Replies, Retry, Send, StepKind, Target};
+
 /// Layout version of the IR.
 pub const LAYOUT: u16 = 1;
-
-/// Index of a node in [`Definition::nodes`].
-pub type NodeIx = u32;
 
 /// One immutable version of one saga.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +47,9 @@ pub struct Definition {
     /// Bound on the whole instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Deadline>,
+    /// Business numbers, evaluated when an instance completes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub measure: BTreeMap<String, Template>,
 }
 
 /// An event that starts an instance.
@@ -125,247 +132,6 @@ pub enum Template {
     Array(Vec<Template>),
 }
 
-/// One node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Node {
-    /// Step id (generated as `_<n>` where the author gave none): position, result name, command path.
-    pub step: String,
-    /// Runs only if this is true; otherwise skipped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<Expr>,
-    /// The node that follows; `None` ends the sequence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<NodeIx>,
-    /// What it does.
-    pub kind: Kind,
-}
-
-/// The ten node kinds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Assign variables.
-    Set(BTreeMap<String, Template>),
-    /// Go to the first arm whose condition is true.
-    Branch {
-        /// Conditions and targets.
-        arms: Vec<(Expr, NodeIx)>,
-        /// Target if none is true.
-        otherwise: Option<NodeIx>,
-    },
-    /// Start parallel branches.
-    Fork {
-        /// Names and first nodes.
-        branches: Vec<(String, NodeIx)>,
-        /// The join they end in.
-        join: NodeIx,
-    },
-    /// Wait for parallel branches.
-    Join {
-        /// How many must arrive; `None` is all.
-        count: Option<u32>,
-    },
-    /// Repeat a body (for_each, loop).
-    Iterate(Iterate),
-    /// Send a command and await its reply.
-    Send(Box<Send>),
-    /// Wait for events or time.
-    Wait(Wait),
-    /// Publish a business event.
-    Publish(Publish),
-    /// Enter or leave a compensation scope.
-    Scope {
-        /// True at its beginning.
-        enter: bool,
-        /// Outcomes that are caught here.
-        #[serde(default)]
-        catch: BTreeMap<String, Catch>,
-    },
-    /// End the saga or branch early.
-    End {
-        /// `completed` or a name.
-        outcome: String,
-    },
-}
-
-/// Repetition of a body.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Iterate {
-    /// List to walk; `None` repeats until `until`.
-    pub over: Option<Expr>,
-    /// Name of the element.
-    pub bind: Option<String>,
-    /// First node of the body.
-    pub body: NodeIx,
-    /// End condition.
-    pub until: Option<Expr>,
-    /// Executions at once.
-    pub limit: u32,
-    /// Executions at most.
-    pub max: u32,
-}
-
-/// Waiting for events or time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Wait {
-    /// Event alternatives.
-    #[serde(default)]
-    pub events: Vec<Start>,
-    /// Rungs.
-    pub ladder: Vec<Rung>,
-}
-
-/// A rung of the timer ladder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rung {
-    /// After the node was entered, in ms.
-    pub after_ms: i64,
-    /// Then again every so many ms.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repeat_ms: Option<i64>,
-    /// What to do.
-    pub action: RungAction,
-}
-
-/// What a rung does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RungAction {
-    /// Send the pending command again, same id.
-    Resend,
-    /// Take an outcome.
-    Route(String),
-    /// Tell somebody.
-    Notify(String),
-}
-
-/// Publish a business event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Publish {
-    /// Topic.
-    pub topic: String,
-    /// Event type.
-    pub r#type: String,
-    /// Record key; the saga key if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Expr>,
-    /// Body.
-    pub payload: Template,
-}
-
-/// Send a command and await its reply.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Send {
-    /// Who is asked, and how.
-    pub target: Target,
-    /// Body.
-    pub payload: Template,
-    /// Record key; the saga key if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Expr>,
-    /// What is kept of the reply, by name under the step's id; everything, if `None`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keep: Option<BTreeMap<String, Template>>,
-    /// Kind of step.
-    pub kind: StepKind,
-    /// Outcome names that mean success.
-    pub success: Vec<String>,
-    /// Outcome names that mean: definitely no effect.
-    pub refusal: Vec<String>,
-    /// How the step is compensated.
-    pub compensation: Compensation,
-    /// How long an attempt may take, in ms.
-    pub timeout_ms: i64,
-    /// Attempts and their spacing.
-    pub retry: Retry,
-    /// What to do with outcomes.
-    #[serde(default)]
-    pub catch: BTreeMap<String, Catch>,
-}
-
-/// A participant's operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
-    /// The operation as written, e.g. `credit.reserve`.
-    pub operation: String,
-    /// Command topic, e.g. `credit.commands`.
-    pub topic: String,
-    /// Message type, e.g. `reserve`.
-    pub r#type: String,
-}
-
-/// Kind of step (compensatable, pivot, retriable, read-only).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepKind {
-    /// Before the pivot; has a compensation.
-    Compensatable,
-    /// The go/no-go point.
-    Pivot,
-    /// After the pivot; only forward.
-    Retriable,
-    /// No effect; nothing to compensate.
-    ReadOnly,
-}
-
-/// How a step is compensated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Compensation {
-    /// By this command. Its payload may use `request`, the trigger, and the data as they were at the step's completion.
-    Command {
-        /// Who is asked.
-        target: Target,
-        /// Body; the forward request, if `None`.
-        payload: Option<Template>,
-        /// How long an attempt may take, in ms.
-        timeout_ms: i64,
-        /// Spacing of attempts; there is no last one.
-        retry: Retry,
-    },
-    /// Declared: nothing to compensate.
-    Nothing {
-        /// Why.
-        because: String,
-    },
-    /// Does not apply (read-only, pivot, after the pivot).
-    NotApplicable,
-}
-
-/// Attempts and their spacing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Retry {
-    /// Attempts at most; `None` is for ever.
-    pub max: Option<u32>,
-    /// First wait after a failed attempt, in ms.
-    pub first_ms: i64,
-    /// Growth of the wait.
-    pub factor: f64,
-    /// Longest wait, in ms.
-    pub cap_ms: i64,
-    /// Spread.
-    pub jitter: Jitter,
-    /// No new attempt later than this after the first, in ms.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub within_ms: Option<i64>,
-    /// Is a technical failure tried again?
-    pub after_failed: bool,
-    /// Is a timeout tried again?
-    pub after_timeout: bool,
-}
-
-/// Spread of waits: a hash of command id and attempt, so a replay gives the same times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Jitter {
-    /// Exactly the computed wait.
-    None,
-    /// Anything from 0 to the computed wait.
-    Full,
-    /// Half of the wait plus anything up to the other half.
-    Equal,
-}
-
 /// What to do with an outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Catch {
@@ -409,9 +175,10 @@ pub struct Finally {
 pub struct Deadline {
     /// After the start, in ms.
     pub after_ms: i64,
-    /// Then.
+    /// Then: compensate or park.
     pub then: Directive,
     /// Warning, in ms after the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warn_ms: Option<i64>,
 }
 

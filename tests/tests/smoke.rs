@@ -46,6 +46,7 @@ fn order_sagas_complete_or_compensate() {
             registry: None,
             folder: Some(folder.path().to_owned()),
         },
+        dead_letters: orchestrator::ingress::limit::Bounds::default(),
         create_missing: true,
         listen: None,
         client_library: "memory".into(),

@@ -116,6 +116,7 @@ fn serve(settings: &Settings, definitions: Vec<Bundle>) -> Result<(), Error> {
         definitions,
         formats: settings.topics.formats.clone(),
         schemas: settings.schemas.clone(),
+        dead_letters: settings.ingress,
         create_missing: settings.topics.create_missing,
         listen: settings.listen,
         client_library: connectors::kafka::library_version(),

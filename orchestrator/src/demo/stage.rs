@@ -16,6 +16,7 @@ use super::shop::Shop;
 use super::tally::{Shared, Tally};
 use super::temper::{LATE_AFTER, Temper};
 use super::{DemoArgs, Error};
+use crate::ingress::limit;
 use crate::process::{self, Plan, Process};
 
 /// Lanes of the demo: the default of an installation.
@@ -172,6 +173,7 @@ fn plan(run: &Run, args: &DemoArgs) -> Plan {
         definitions: vec![run.definition()],
         formats: std::collections::BTreeMap::new(),
         schemas: connectors::registry::Sources::default(),
+        dead_letters: limit::Bounds::default(),
         create_missing: true,
         listen: None,
         client_library: args.client_library.clone(),

@@ -188,9 +188,9 @@ mod tests {
             ..record("orders", value)
         };
         let records = [at(5, b"{}"), at(7, b"{"), at(9, AVRO), at(11, b"{")];
-        let outcome = plan::plan(&cx, &records, &[], 0);
+        let outcome = plan::plan(&cx, &records, &[]);
         assert_eq!((outcome.end, outcome.plan.outputs.len()), (9, 1));
-        let outcome = plan::plan(&cx, &records[2..], &[], 0);
+        let outcome = plan::plan(&cx, &records[2..], &[]);
         assert_eq!((outcome.end, outcome.plan.outputs.len()), (9, 0));
     }
 

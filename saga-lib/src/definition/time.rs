@@ -6,7 +6,7 @@
 const DURATION_MS_MAX: i64 = 3650 * 86_400_000;
 
 /// `200ms 10s 5m 2h 4d` in ms.
-pub(super) fn duration_ms(text: &str) -> Option<i64> {
+pub(crate) fn duration_ms(text: &str) -> Option<i64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor: i64 = match unit {
@@ -22,7 +22,7 @@ pub(super) fn duration_ms(text: &str) -> Option<i64> {
 }
 
 /// `2026-01-31` or `2026-01-31T10:00:00Z` in ms since 1970.
-pub(super) fn time_ms(text: &str) -> Option<i64> {
+pub(crate) fn time_ms(text: &str) -> Option<i64> {
     let (date, clock) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let [hour, minute, second] = numbers(clock.strip_suffix('Z')?, ':', [2, 2, 2])?;
@@ -68,4 +68,29 @@ fn days_before(year: i64, month: i64) -> i64 {
     let leaps = |y: i64| y / 4 - y / 100 + y / 400;
     let years = (year - 1970) * 365 + leaps(year - 1) - leaps(1969);
     years + (1..month).map(|m| days_in(year, m)).sum::<i64>()
+}
+
+/// A duration as authors write it, in the largest unit that divides it.
+pub(super) fn in_words(ms: i64) -> String {
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1000, "s"),
+    ];
+    let unit = units.into_iter().find(|(factor, _)| ms % factor == 0);
+    let (factor, unit) = unit.filter(|_| ms > 0).unwrap_or((1, "ms"));
+    format!("{}{unit}", ms / factor)
+}
+
+/// `80%` of a duration.
+pub(super) fn percent_of(text: &str, ms: i64) -> Option<i64> {
+    let number = text.strip_suffix('%')?;
+    let percent: i64 = number
+        .parse()
+        .ok()
+        .filter(|n: &i64| n.to_string() == number)?;
+    (1..100)
+        .contains(&percent)
+        .then(|| ms / 100 * percent + ms % 100 * percent / 100)
 }

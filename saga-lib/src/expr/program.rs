@@ -11,6 +11,7 @@ use cel::{Context, Env, IdedExpr, Value as Cel};
 use serde_json::Value;
 
 use super::arithmetic::{self, Fuel};
+use super::reads::{self, Read};
 use super::rewrite::{Pass, Use};
 use super::{CompileError, Scope, fault, json};
 
@@ -44,6 +45,11 @@ impl Program {
     /// Root names, sorted.
     pub(super) fn roots(&self) -> impl Iterator<Item = &str> {
         self.roots.keys().map(String::as_str)
+    }
+
+    /// What it reads.
+    pub(super) fn reads(&self) -> Vec<Read> {
+        reads::reads(&self.tree)
     }
 
     /// The value in this scope, or what is wrong.

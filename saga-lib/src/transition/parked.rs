@@ -7,11 +7,13 @@
 
 use crate::effect::{Effect, Note};
 use crate::input::{Input, Kind, Reply};
-use crate::instance::{Incident, IncidentKind, ObligationState, Status};
+use crate::instance::{Incident, IncidentKind, ObligationState, Status, Token};
 
 use super::answer::{self, Place, Verdict};
 use super::turn::{Halt, Turn};
-use super::{Applied, Reason, attempt, finish, run, signal, start};
+use super::{
+    Applied, Reason, attempt, awaited, catch, compensate, early, finish, run, signal, start,
+};
 
 /// Inputs that a parked instance keeps.
 pub const QUEUE_MAX: usize = 100;
@@ -41,6 +43,10 @@ pub(super) fn park(turn: &mut Turn<'_>, kind: IncidentKind, step: Option<&str>, 
 
 /// Parks an instance whose transition was undone, with the input at the head of its queue.
 pub(super) fn hold(turn: &mut Turn<'_>, input: &Input, halt: Halt) {
+    // An act on a suspended instance failed: the incident is more urgent than the pause.
+    if let Some(status) = turn.instance.suspended.take() {
+        turn.instance.status = status;
+    }
     if turn.instance.status == Status::Parked && !answers_incident(turn, input) {
         return retry_failed(turn, input, &halt);
     }
@@ -64,13 +70,26 @@ pub(super) fn reply(turn: &mut Turn<'_>, input: &Input, reply: &Reply) -> Result
         Place::Unknown => answer::orphan(turn, reply),
         Place::Answered => Applied::Ignored(Reason::Duplicate),
         Place::GivenUp => answer::given_up(turn, &reply.command.path),
-        Place::Token(_) if awaits_answer(turn) => answer::given_up(turn, &reply.command.path),
+        Place::Token(at) if awaits_answer(turn) && is_asked(turn, at) => {
+            answer::given_up(turn, &reply.command.path)
+        }
         Place::Forward(at) if !obligations[at].unknown => Applied::Ignored(Reason::Duplicate),
         Place::Back(at) if obligations[at].state == ObligationState::Refused => {
             Applied::Ignored(Reason::Duplicate)
         }
-        Place::Token(_) | Place::Forward(_) | Place::Back(_) => enqueue(turn, input),
+        Place::Token(_) | Place::Held(_) | Place::Forward(_) | Place::Back(_) => {
+            enqueue(turn, input)
+        }
     })
+}
+
+/// Keeps a reply to a suspended instance, if there is anything to keep it for.
+pub(super) fn postpone(turn: &mut Turn<'_>, input: &Input, reply: &Reply) -> Applied {
+    match answer::place(turn.definition, turn.instance, reply) {
+        Place::Unknown => answer::orphan(turn, reply),
+        Place::Answered => Applied::Ignored(Reason::Duplicate),
+        _ => enqueue(turn, input),
+    }
 }
 
 /// Keeps an input for later.
@@ -89,6 +108,22 @@ pub(super) fn enqueue(turn: &mut Turn<'_>, input: &Input) -> Applied {
     Applied::Changed
 }
 
+/// Is this the token that the incident is about?
+fn is_asked(turn: &Turn<'_>, at: usize) -> bool {
+    asked(turn) == Some(at)
+}
+
+/// The token that the incident is about.
+pub(super) fn asked(turn: &Turn<'_>) -> Option<usize> {
+    let path = turn.instance.incident.as_ref()?.step.clone()?;
+    let is_it = |token: &Token| {
+        let node = turn.definition.node(token.node);
+        let suffix = turn.instance.suffix(token.frame);
+        node.is_some_and(|node| format!("{}{suffix}", node.step) == path)
+    };
+    turn.instance.tokens.iter().position(is_it)
+}
+
 /// Closes the incident and returns to the status before it.
 pub(super) fn resume(turn: &mut Turn<'_>) {
     let Some(incident) = turn.instance.incident.take() else {
@@ -103,20 +138,48 @@ pub(super) fn resume(turn: &mut Turn<'_>) {
 
 /// Applies what was kept, in order, then what came due meanwhile, once. Stops where the instance parks again.
 pub(super) fn go_on(turn: &mut Turn<'_>) -> Result<(), Halt> {
-    while turn.instance.status != Status::Parked && !turn.instance.queue.is_empty() {
+    finish::conclude(turn)?;
+    ask_next(turn);
+    while is_going(turn) && !turn.instance.queue.is_empty() {
         let input = turn.instance.queue.remove(0);
         let (before, effects) = (turn.instance.clone(), turn.effects.len());
         if let Err(halt) = replay(turn, &input) {
             *turn.instance = before;
             turn.effects.truncate(effects);
+            turn.agenda.clear();
             hold(turn, &input, halt);
         }
     }
-    if turn.instance.status != Status::Parked {
+    if is_going(turn) {
         attempt::rungs(turn)?;
         finish::conclude(turn)?;
     }
     Ok(())
+}
+
+fn is_going(turn: &Turn<'_>) -> bool {
+    !matches!(turn.instance.status, Status::Parked | Status::Suspended)
+}
+
+/// Two branches may come to need an operator at the same time. The second one is asked about when the first is decided.
+fn ask_next(turn: &mut Turn<'_>) {
+    if turn.instance.status != Status::Running {
+        return;
+    }
+    let mut tokens = turn.instance.tokens.iter();
+    let Some(token) = tokens.find(|token| catch::is_standing(turn, token)) else {
+        return;
+    };
+    let suffix = turn.instance.suffix(token.frame);
+    let step = turn.definition.node(token.node).map(|node| &node.step);
+    let path = format!("{}{suffix}", step.map_or("", String::as_str));
+    let kind = if turn.instance.past_pivot {
+        IncidentKind::RetriesExhausted
+    } else {
+        IncidentKind::Declared
+    };
+    let detail = format!("step {path}: waits for a decision, too");
+    park(turn, kind, Some(&path), detail);
 }
 
 /// Does the head of the queue hold the input whose transition was undone?
@@ -131,11 +194,24 @@ fn replay(turn: &mut Turn<'_>, input: &Input) -> Result<(), Halt> {
     let mark = turn.effects.len();
     let applied = match &input.kind {
         Kind::Event(event) if !turn.instance.begun() => start::begin(turn, event)?,
+        Kind::Reply(_) if turn.instance.status == Status::Terminated => Applied::Changed,
         Kind::Reply(reply) => answer::apply(turn, reply)?,
+        Kind::Awaited(event) if turn.instance.direction() == Status::Running => {
+            awaited::arrived(turn, &input.id, event)?
+        }
+        Kind::Awaited(event) => {
+            turn.effects
+                .push(early::orphan(&input.id, event, input.time_ms));
+            return finish::conclude(turn);
+        }
         Kind::Signal(signal) => signal::act(turn, &signal.act)?,
         Kind::Event(_) | Kind::TimerFired { .. } | Kind::Expire { .. } => Applied::Changed,
     };
-    if applied != Applied::Changed {
+    if let (Applied::Ignored(Reason::Orphan), Kind::Awaited(event)) = (&applied, &input.kind) {
+        turn.effects.truncate(mark);
+        turn.effects
+            .push(early::orphan(&input.id, event, input.time_ms));
+    } else if applied != Applied::Changed {
         // Such effects are about the record being read, and that is another one.
         turn.effects.truncate(mark);
     }
@@ -172,7 +248,7 @@ fn queueable(turn: &mut Turn<'_>, input: &Input) -> Option<Input> {
             signal::remember(turn, &signal.id);
             Some(input.clone())
         }
-        Kind::Event(_) | Kind::Reply(_) => Some(input.clone()),
+        Kind::Event(_) | Kind::Awaited(_) | Kind::Reply(_) => Some(input.clone()),
     }
 }
 
@@ -188,8 +264,8 @@ fn awaits_answer(turn: &Turn<'_>) -> bool {
 /// Is this the one reply that resolves the incident of a parked instance?
 fn resolves(turn: &Turn<'_>, reply: &Reply) -> Result<bool, Halt> {
     Ok(match answer::place(turn.definition, turn.instance, reply) {
-        Place::Token(at) => awaits_answer(turn) && decides(turn, at, reply)?,
-        Place::Back(at) => confirms(turn, at, reply),
+        Place::Token(at) => awaits_answer(turn) && is_asked(turn, at) && decides(turn, at, reply)?,
+        Place::Back(at) => confirms(turn, at, reply)?,
         _ => false,
     })
 }
@@ -202,20 +278,21 @@ fn answers_incident(turn: &Turn<'_>, input: &Input) -> bool {
 }
 
 fn decides(turn: &Turn<'_>, at: usize, reply: &Reply) -> Result<bool, Halt> {
-    let (_, send) = turn.send_at(turn.instance.tokens[at].node)?;
-    Ok(answer::verdict(send, &reply.outcome) != Verdict::Technical)
+    let token = &turn.instance.tokens[at];
+    let (node, send) = turn.send_at(token.node)?;
+    let verdict = answer::judged(turn, (node, token.frame), send, reply)?;
+    Ok(verdict != Verdict::Technical)
 }
 
 /// Does this reply confirm the compensation whose refusal parked the instance?
-fn confirms(turn: &Turn<'_>, at: usize, reply: &Reply) -> bool {
+fn confirms(turn: &Turn<'_>, at: usize, reply: &Reply) -> Result<bool, Halt> {
     let parked_here = turn
         .instance
         .incident
         .as_ref()
         .is_some_and(|incident| incident.kind == IncidentKind::CompensationRefused);
-    parked_here
-        && turn.instance.obligations[at].state == ObligationState::Refused
-        && reply.outcome == "ok"
+    let refused = turn.instance.obligations[at].state == ObligationState::Refused;
+    Ok(parked_here && refused && compensate::verdict(turn, at, reply)? == Verdict::Success)
 }
 
 fn publish_parked(turn: &mut Turn<'_>) -> Result<(), Halt> {
@@ -225,7 +302,7 @@ fn publish_parked(turn: &mut Turn<'_>) -> Result<(), Halt> {
     for (index, event) in definition.finally.parked.iter().enumerate() {
         // The revision makes the ids of two incidents of one instance differ.
         let name = format!("finally.parked{}@{revision}", finish::ordinal(index));
-        if let Err(halt) = run::publish(turn, &name, event) {
+        if let Err(halt) = run::publish_last(turn, &name, event) {
             turn.effects.truncate(mark);
             return Err(halt);
         }

@@ -7,5 +7,7 @@ mod forward;
 mod incidents;
 mod late;
 mod model;
+mod parallel;
+mod program;
 mod signals;
 mod table;

@@ -95,7 +95,8 @@ fn b3_the_payload_is_computed_when_the_step_completes() {
 #[test]
 fn b3_without_a_payload_the_request_is_sent_back() {
     let plain = with(compensatable("credit"), |send| {
-        if let Compensation::Command { payload, .. } = &mut send.compensation {
+        if let Compensation::Command(counter) = &mut send.compensation {
+            let payload = &mut counter.payload;
             *payload = None;
         }
     });

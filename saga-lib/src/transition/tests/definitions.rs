@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::expr::Expr;
 use crate::ir::{
-    Catch, Compensation, Definition, Directive, Duplicates, Finally, From, Jitter, Kind, LAYOUT,
-    Node, Publish, Retry, Send, Start, StepKind, Target, Template, Variable,
+    Await, Catch, Compensation, Counter, Definition, Directive, Duplicates, Finally, From, Jitter,
+    Kind, LAYOUT, Node, Publish, Retry, Rung, RungAction, Send, Start, StepKind, Target, Template,
+    Variable, Wait,
 };
 
 /// Attempts of a forward command.
@@ -49,12 +50,45 @@ pub fn booking() -> Definition {
     ])
 }
 
-pub fn definition(mut nodes: Vec<Node>) -> Definition {
-    let count = nodes.len();
-    for (ix, node) in nodes.iter_mut().enumerate() {
+/// credit, then the event `Delivered` is awaited.
+pub fn delivery() -> Definition {
+    definition(vec![
+        compensatable("credit"),
+        awaiting("delivered", "Delivered"),
+    ])
+}
+
+/// A step that awaits an event of this type.
+pub fn awaiting(step: &str, r#type: &str) -> Node {
+    let wait = Wait {
+        events: vec![Await {
+            name: "ok".to_owned(),
+            topic: "logistics".to_owned(),
+            r#type: Some(r#type.to_owned()),
+            key: expr("event.order"),
+            filter: None,
+        }],
+        ladder: vec![Rung {
+            after_ms: 60_000,
+            repeat_ms: None,
+            action: RungAction::Route("timeout".to_owned()),
+        }],
+        ..Wait::default()
+    };
+    node(step, Kind::Wait(wait))
+}
+
+/// Links the nodes one after the other.
+pub fn relink(mut definition: Definition) -> Definition {
+    let count = definition.nodes.len();
+    for (ix, node) in definition.nodes.iter_mut().enumerate() {
         node.next = (ix + 1 < count).then_some(ix as u32 + 1);
     }
-    Definition {
+    definition
+}
+
+pub fn definition(nodes: Vec<Node>) -> Definition {
+    relink(Definition {
         layout: LAYOUT,
         name: "order".to_owned(),
         version: 1,
@@ -75,7 +109,8 @@ pub fn definition(mut nodes: Vec<Node>) -> Definition {
         },
         retain_ms: 3_600_000,
         deadline: None,
-    }
+        measure: BTreeMap::new(),
+    })
 }
 
 pub fn publish(r#type: &str) -> Publish {
@@ -101,12 +136,7 @@ fn start() -> Start {
 }
 
 pub fn node(step: &str, kind: Kind) -> Node {
-    Node {
-        step: step.to_owned(),
-        when: None,
-        next: None,
-        kind,
-    }
+    Node::new(step, kind)
 }
 
 pub fn set(step: &str, name: &str, value: Template) -> Node {
@@ -125,13 +155,16 @@ pub fn step(name: &str, kind: StepKind) -> Node {
         compensation: Compensation::NotApplicable,
         timeout_ms: 30_000,
         retry: retry(Some(ATTEMPTS)),
-        catch: BTreeMap::new(),
+        types: BTreeMap::new(),
+        outcome: None,
+        fallback: None,
+        query: None,
     };
     node(name, Kind::Send(Box::new(send)))
 }
 
 pub fn compensatable(name: &str) -> Node {
-    let compensation = Compensation::Command {
+    let compensation = Compensation::Command(Box::new(Counter {
         target: target(name, "undo"),
         payload: Some(object([
             ("request", path("request")),
@@ -139,7 +172,11 @@ pub fn compensatable(name: &str) -> Node {
         ])),
         timeout_ms: 30_000,
         retry: retry(None),
-    };
+        success: vec!["ok".to_owned()],
+        refusal: vec!["refused".to_owned()],
+        types: BTreeMap::new(),
+        outcome: None,
+    }));
     with(step(name, StepKind::Compensatable), |send| {
         send.compensation = compensation;
     })
@@ -152,11 +189,10 @@ pub fn with(mut node: Node, change: impl FnOnce(&mut Send)) -> Node {
     node
 }
 
-pub fn catching(node: Node, outcome: &str, then: Directive) -> Node {
-    with(node, |send| {
-        send.catch
-            .insert(outcome.to_owned(), Catch { run: None, then });
-    })
+pub fn catching(mut node: Node, outcome: &str, then: Directive) -> Node {
+    let catch = Catch { run: None, then };
+    node.catch.insert(outcome.to_owned(), catch);
+    node
 }
 
 pub fn retry(max: Option<u32>) -> Retry {
@@ -177,5 +213,6 @@ fn target(name: &str, r#type: &str) -> Target {
         operation: format!("{name}.{}", r#type),
         topic: format!("{name}.commands"),
         r#type: r#type.to_owned(),
+        replies: None,
     }
 }
