@@ -214,10 +214,13 @@ pub(super) fn integer(text: &str) -> Value {
 }
 
 pub(super) fn decimal(text: &str) -> Value {
-    let exact = text
-        .parse::<f64>()
-        .ok()
-        .filter(|double| normal(text).is_some_and(|n| normal(&format!("{double:e}")) == Some(n)));
+    let own = normal(text);
+    // Where two shortest decimals are equally near, writers differ: a number that we wrote must come back as one.
+    let same = |double: &f64| {
+        let written = [format!("{double:e}"), Value::from(*double).to_string()];
+        own.is_some() && written.iter().any(|digits| normal(digits) == own)
+    };
+    let exact = text.parse::<f64>().ok().filter(same);
     exact
         .and_then(Number::from_f64)
         .map_or_else(|| Value::String(text.to_owned()), Value::Number)
