@@ -1,5 +1,7 @@
 //! Order sagas on real Kafka and Redis, in real processes.
 
+#[path = "system/avro.rs"]
+mod avro;
 #[path = "system/behaviour.rs"]
 mod behaviour;
 #[path = "system/crash.rs"]
