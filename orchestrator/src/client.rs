@@ -5,12 +5,14 @@
 //!
 //! Absent on purpose: writing to the store, and text for people (see [`crate::cli`]).
 
+pub mod audit;
 pub mod dead_letters;
 pub mod deploy;
 pub mod list;
 pub mod preview;
 pub mod read;
 pub mod replay;
+pub mod resume;
 pub mod show;
 pub mod signal;
 
@@ -50,6 +52,14 @@ pub enum Error {
     /// A stored document or record cannot be read.
     #[error("{0}")]
     Unreadable(String),
+    /// It could not be written down, so it was not done.
+    #[error("not done, because it could not be written to the audit topic `{topic}`: {error}")]
+    Unaudited {
+        /// The topic.
+        topic: String,
+        /// What the log said.
+        error: log::Error,
+    },
     /// It was sent, but no effect was seen in time.
     #[error("{0}")]
     Unseen(String),

@@ -180,6 +180,9 @@ impl Observer {
                 self.metrics.sagas().dead_letter(topic, class);
             }
         }
+        for ((original, outcome), n) in &stats.redriven {
+            self.metrics.sagas().replayed(original, *outcome, *n);
+        }
         for output in &plan.outputs {
             self.metrics
                 .records()
@@ -434,6 +437,10 @@ fn saga_outcome(status: Status) -> Option<SagaOutcome> {
         Status::Completed => Some(SagaOutcome::Completed),
         Status::Compensated => Some(SagaOutcome::Compensated),
         Status::Terminated => Some(SagaOutcome::Terminated),
-        Status::Running | Status::Compensating | Status::Parked | Status::Suspended => None,
+        Status::Running
+        | Status::Compensating
+        | Status::Parked
+        | Status::Suspended
+        | Status::Early => None,
     }
 }

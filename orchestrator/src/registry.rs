@@ -54,11 +54,31 @@ impl Definitions {
         })
     }
 
-    /// Topics that active definitions start from.
-    pub fn start_topics(&self) -> BTreeSet<String> {
-        self.active()
-            .flat_map(|(_, _, d)| d.starts.iter().map(|s| s.topic.clone()))
-            .collect()
+    /// Every deployed version with its `name@version#hash`: instances of it may be alive.
+    pub fn deployed(&self) -> impl Iterator<Item = (String, &Arc<Definition>)> {
+        self.versions.iter().filter_map(|((name, version), hash)| {
+            let definition = self.by_hash.get(hash)?;
+            Some((format!("{name}@{version}#{hash}"), definition))
+        })
+    }
+
+    /// `name@version#hash` of the active version.
+    pub fn active_reference(&self, name: &str) -> Option<String> {
+        let active = self.active.get(name)?;
+        Some(format!("{name}@{}#{}", active.version, active.hash))
+    }
+
+    /// Topics that ingress reads: those that active definitions start from, and those that any deployed one awaits or is answered in.
+    pub fn source_topics(&self) -> BTreeSet<String> {
+        let starts = self
+            .active()
+            .flat_map(|(_, _, d)| d.starts.iter().map(|s| s.topic.clone()));
+        let others = self.deployed().flat_map(|(_, d)| {
+            let awaits = d.awaits().map(|a| a.topic.clone());
+            let replies = d.reply_sources().map(|r| r.topic.clone());
+            awaits.chain(replies).collect::<Vec<_>>()
+        });
+        starts.chain(others).collect()
     }
 
     fn apply(&mut self, entry: Entry) {

@@ -5,6 +5,10 @@
 use std::collections::BTreeMap;
 
 use saga_lib::effect::Note;
+use schemas::headers;
+use schemas::record::Received;
+
+use crate::metric::label::ReplayOutcome;
 
 /// Counts of one plan.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +23,8 @@ pub struct Stats {
     pub notes: Vec<(String, Note, i64)>,
     /// Replies without effect, by definition (`name@version`) and reason (`duplicate`, `late`, `orphan`).
     pub replies: BTreeMap<(String, &'static str), u64>,
+    /// Dead letters that were sent back, by original topic and what came of them.
+    pub redriven: BTreeMap<(String, ReplayOutcome), u64>,
     /// Kind and record time of every input, ms.
     pub arrived: Vec<(&'static str, i64)>,
 }
@@ -45,5 +51,19 @@ impl Stats {
     /// One more dead letter.
     pub fn dead_letter(&mut self, class: &str) {
         *self.dead_letters.entry(class.to_owned()).or_default() += 1;
+    }
+
+    /// One more record of the redrive topic: `dead` if it was set aside again, `None` if no definition wanted it. One that names no
+    /// original topic was not sent back by anybody and does not count.
+    pub fn redriven(&mut self, record: &Received, dead: Option<bool>) {
+        let outcome = match dead {
+            Some(true) => ReplayOutcome::DeadAgain,
+            Some(false) => ReplayOutcome::Accepted,
+            None => ReplayOutcome::NoEffect,
+        };
+        if let Some(topic) = record.headers.text(headers::REDRIVE_TOPIC) {
+            let key = (topic.to_owned(), outcome);
+            *self.redriven.entry(key).or_default() += 1;
+        }
     }
 }

@@ -31,6 +31,7 @@ mod names;
 mod object;
 mod outline;
 mod place;
+mod plain;
 mod repeat;
 mod retry;
 mod scalar;
@@ -42,6 +43,8 @@ mod wait;
 
 use self::context::Context;
 pub use self::diagnostic::{Diagnostic, Severity, Span, render, render_all};
+pub use self::plain::data;
+pub(crate) use self::time::{duration_ms, time_ms};
 pub use self::uses::Files;
 use crate::ir;
 

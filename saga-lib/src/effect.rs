@@ -2,11 +2,13 @@
 //!
 //! Absent on purpose: topics' partitions, headers and bytes (see `schemas`).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::id::CommandId;
-use crate::instance::{IncidentKind, Status};
+use crate::instance::{Early, IncidentKind, Status};
 
 /// One thing to be done outside, or noted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +22,9 @@ pub enum Effect {
     Orphan {
         /// Why nobody takes it.
         reason: String,
+        /// The event, where it is one that was kept and not the input itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        early: Option<Box<Early>>,
     },
     /// Set the input's record aside.
     DeadLetter {
@@ -134,6 +139,29 @@ pub enum Note {
         /// Step id.
         step: String,
     },
+    /// A point that counts for the business was reached.
+    Milestone {
+        /// Step id.
+        step: String,
+        /// Its name.
+        name: String,
+    },
+    /// A step takes longer than its `sla` says.
+    ServiceLevelMissed {
+        /// Step id.
+        step: String,
+    },
+    /// The warning before the saga's deadline.
+    DeadlineNear,
+    /// The saga's deadline passed.
+    DeadlinePassed,
+    /// Business numbers of a completed instance.
+    Measured {
+        /// Values by name.
+        values: BTreeMap<String, Value>,
+    },
+    /// An operator stopped the instance.
+    Suspended,
     /// The input was put into the queue of the parked instance.
     Queued,
     /// The instance reached a final status.

@@ -22,8 +22,10 @@ pub struct Input {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A business event that starts (or, later, is awaited by) an instance.
+    /// A business event that starts an instance.
     Event(Event),
+    /// A business event that an instance awaits, or will await.
+    Awaited(Awaited),
     /// A participant's answer.
     Reply(Reply),
     /// The instance's timer with this arm sequence came due.
@@ -45,6 +47,8 @@ pub enum Kind {
 pub enum KindName {
     /// See [`Kind::Event`].
     Event,
+    /// See [`Kind::Awaited`].
+    Awaited,
     /// See [`Kind::Reply`].
     Reply,
     /// See [`Kind::TimerFired`].
@@ -57,8 +61,9 @@ pub enum KindName {
 
 impl KindName {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Event,
+        Self::Awaited,
         Self::Reply,
         Self::TimerFired,
         Self::Signal,
@@ -71,6 +76,7 @@ impl Kind {
     pub fn name(&self) -> KindName {
         match self {
             Self::Event(_) => KindName::Event,
+            Self::Awaited(_) => KindName::Awaited,
             Self::Reply(_) => KindName::Reply,
             Self::TimerFired { .. } => KindName::TimerFired,
             Self::Signal(_) => KindName::Signal,
@@ -95,13 +101,32 @@ pub struct Event {
     pub payload: Value,
 }
 
+/// A business event that is awaited by the saga key it carries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// Raw saga key, as ingress read it from the event.
+    pub key: String,
+    /// Business topic it came from.
+    pub topic: String,
+    /// The event's type, if it named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    /// The event's identity: the same event twice is one event.
+    pub event: String,
+    /// The payload (`event` in expressions).
+    pub payload: Value,
+}
+
 /// A participant's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
     /// The command it answers.
     pub command: CommandId,
-    /// Outcome as it came: `ok`, `refused`, `failed` or a name of the contract.
+    /// Outcome as it came: `ok`, `refused`, `failed` or a name of the contract; empty if the reply did not say it, then the contract does.
     pub outcome: String,
+    /// Message type, if it named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
     /// The attempt it answers, if the participant echoed it: a repeated `failed` of an earlier attempt is then told from a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
@@ -130,7 +155,7 @@ pub struct Signal {
 }
 
 /// What a signal asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// Compensate what was done and end; refused after the pivot.
@@ -141,4 +166,27 @@ pub enum Act {
     },
     /// Resolve the incident of a parked instance by trying again, or re-send now what waits for its next attempt.
     Retry,
+    /// Execute the refused step of a parked instance again with another request.
+    RetryWith {
+        /// The new body.
+        input: Value,
+    },
+    /// Decide the outcome of the step (or refused compensation) that an incident is about.
+    Skip {
+        /// Outcome name; the step's first success, if `None`.
+        #[serde(default)]
+        outcome: Option<String>,
+        /// What counts as the reply.
+        #[serde(default)]
+        output: Value,
+    },
+    /// Stop: every input but signals is kept.
+    Suspend,
+    /// Go on after [`Act::Suspend`].
+    Resume,
+    /// End without compensation; what is owed stays visible. On a terminated instance: declare what is owed as settled.
+    Terminate {
+        /// Why, for people.
+        reason: String,
+    },
 }

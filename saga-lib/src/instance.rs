@@ -11,279 +11,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::id::{CommandId, SagaId};
-use crate::input::{Event, Input};
-use crate::ir::{Definition, NodeIx};
+use crate::input::{Awaited, Event, Input};
+use crate::ir::Definition;
 
-/// Status of an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Going forward.
-    Running,
-    /// Going back.
-    Compensating,
-    /// Waiting for an operator; [`Instance::incident`] says why and where it returns to.
-    Parked,
-    /// Stopped by an operator (room for a later release).
-    Suspended,
-    /// Every step on the path has its effect.
-    Completed,
-    /// Every effect that happened or may have happened is compensated.
-    Compensated,
-    /// Ended without compensation by an operator (room for a later release).
-    Terminated,
-}
+mod frame;
+mod incident;
+mod progress;
+mod status;
 
-impl Status {
-    /// All statuses, in the order of their codes.
-    pub const ALL: [Self; 7] = [
-        Self::Running,
-        Self::Compensating,
-        Self::Parked,
-        Self::Suspended,
-        Self::Completed,
-        Self::Compensated,
-        Self::Terminated,
-    ];
-
-    /// Is it a final status?
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Compensated | Self::Terminated)
-    }
-
-    /// The word that people and metrics see.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Compensating => "compensating",
-            Self::Parked => "parked",
-            Self::Suspended => "suspended",
-            Self::Completed => "completed",
-            Self::Compensated => "compensated",
-            Self::Terminated => "terminated",
-        }
-    }
-
-    /// One ASCII letter for the document's header.
-    pub fn code(self) -> char {
-        match self {
-            Self::Running => 'r',
-            Self::Compensating => 'k',
-            Self::Parked => 'p',
-            Self::Suspended => 's',
-            Self::Completed => 'c',
-            Self::Compensated => 'b',
-            Self::Terminated => 't',
-        }
-    }
-}
-
-/// Why an operator is needed: a closed list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IncidentKind {
-    /// The pivot's outcome is unknown.
-    UnknownPivot,
-    /// A participant refused to compensate.
-    CompensationRefused,
-    /// A compensation keeps failing technically; it is tried for ever.
-    CompensationFailing,
-    /// A step after the pivot used up its attempts (or was refused).
-    RetriesExhausted,
-    /// An expression failed.
-    ExpressionFault,
-    /// An output could not be written: too large, unknown or not writable topic.
-    OutputRefused,
-    /// The transition panicked.
-    Panic,
-    /// The definition's hash is unknown to this process.
-    UnknownDefinition,
-    /// A record of this saga could not be committed, alone and repeatedly.
-    Poison,
-    /// The definition said so (`catch: park`).
-    Declared,
-    /// The program asks for what this release cannot run: a node kind, or too many nodes in one transition.
-    Program,
-}
-
-impl IncidentKind {
-    /// All kinds.
-    pub const ALL: [Self; 11] = [
-        Self::UnknownPivot,
-        Self::CompensationRefused,
-        Self::CompensationFailing,
-        Self::RetriesExhausted,
-        Self::ExpressionFault,
-        Self::OutputRefused,
-        Self::Panic,
-        Self::UnknownDefinition,
-        Self::Poison,
-        Self::Declared,
-        Self::Program,
-    ];
-
-    /// The word that people and metrics see.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::UnknownPivot => "unknown_pivot",
-            Self::CompensationRefused => "compensation_refused",
-            Self::CompensationFailing => "compensation_failing",
-            Self::RetriesExhausted => "retries_exhausted",
-            Self::ExpressionFault => "expression_fault",
-            Self::OutputRefused => "output_refused",
-            Self::Panic => "panic",
-            Self::UnknownDefinition => "unknown_definition",
-            Self::Poison => "poison",
-            Self::Declared => "declared",
-            Self::Program => "program",
-        }
-    }
-
-    /// Was the transition undone? Then its input stands at the head of the queue (unless it was a timer).
-    pub fn undone(self) -> bool {
-        match self {
-            Self::ExpressionFault
-            | Self::OutputRefused
-            | Self::Panic
-            | Self::UnknownDefinition
-            | Self::Poison
-            | Self::Program => true,
-            Self::UnknownPivot
-            | Self::CompensationRefused
-            | Self::CompensationFailing
-            | Self::RetriesExhausted
-            | Self::Declared => false,
-        }
-    }
-}
-
-/// An open incident.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Incident {
-    /// Why.
-    #[serde(rename = "k")]
-    pub kind: IncidentKind,
-    /// Status to return to.
-    #[serde(rename = "f")]
-    pub from: Status,
-    /// Step where it happened, if any.
-    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<String>,
-    /// For people: names the expression and the value, the topic, the reason.
-    #[serde(rename = "d")]
-    pub detail: String,
-    /// Since when, ms.
-    #[serde(rename = "t")]
-    pub since_ms: i64,
-}
-
-/// A position in the program.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Token {
-    /// Node.
-    #[serde(rename = "n")]
-    pub node: NodeIx,
-    /// Execution number of the node's step.
-    #[serde(rename = "e")]
-    pub execution: u32,
-    /// The command in flight, if the node sends one.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub pending: Option<Pending>,
-}
-
-/// A command whose answer is awaited, or that waits for its next attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pending {
-    /// Attempts made.
-    #[serde(rename = "a")]
-    pub attempt: u32,
-    /// When the first attempt went out, ms.
-    #[serde(rename = "f")]
-    pub first_ms: i64,
-    /// Next rung: attempt timeout or end of the back-off, ms.
-    #[serde(rename = "d")]
-    pub due_ms: i64,
-    /// Is `due_ms` the end of a back-off (then: re-send) or an attempt's timeout?
-    #[serde(rename = "b", default)]
-    pub backoff: bool,
-    /// Attempts made before the current ladder began (an operator's retry begins a fresh one).
-    #[serde(rename = "o", default, skip_serializing_if = "is_zero")]
-    pub before: u32,
-    /// The request as it was sent; null for a compensating command, whose body stands in the obligation.
-    #[serde(rename = "q", default, skip_serializing_if = "Value::is_null")]
-    pub request: Value,
-    /// Record key, where the step does not use the saga key.
-    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-}
-
-/// One execution of a step that has, or may have, an effect to compensate. Obligations belong to executions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Obligation {
-    /// Node of the step.
-    #[serde(rename = "n")]
-    pub node: NodeIx,
-    /// Execution number.
-    #[serde(rename = "e")]
-    pub execution: u32,
-    /// Is the effect known to exist (success) or only possible (unknown)?
-    #[serde(rename = "u", default)]
-    pub unknown: bool,
-    /// The compensation's body as computed from the data at the step's completion.
-    #[serde(rename = "c")]
-    pub payload: Value,
-    /// Record key, where the step does not use the saga key.
-    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    /// Where its compensation stands.
-    #[serde(rename = "s")]
-    pub state: ObligationState,
-    /// Number of the compensation execution, from 1.
-    #[serde(rename = "m")]
-    pub compensation: u32,
-    /// The compensating command in flight.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub pending: Option<Pending>,
-}
-
-/// Where a compensation stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ObligationState {
-    /// Nothing sent: compensated if the instance turns back.
-    Open,
-    /// Nothing sent, and the instance went on without the step's answer (`catch: continue`): compensated if the instance turns back or
-    /// a late success proves the effect.
-    Watched,
-    /// Sent, not confirmed.
-    Compensating,
-    /// Confirmed.
-    Confirmed,
-    /// The participant refused; an operator decides.
-    Refused,
-}
-
-/// Status of one step, as people see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepStatus {
-    /// Not reached.
-    Idle,
-    /// Command sent.
-    Pending,
-    /// Its effect exists.
-    Succeeded,
-    /// Definitely no effect.
-    Refused,
-    /// Nobody knows.
-    Unknown,
-    /// Its compensation is under way.
-    Compensating,
-    /// Its compensation is confirmed.
-    Compensated,
-    /// Its `when` was false.
-    Skipped,
-}
+pub use frame::{Caught, Frame, FrameId, FrameKind, Level, Mode, ROOT, are_independent};
+pub use incident::{Incident, IncidentKind};
+pub use progress::{Obligation, ObligationState, Pending, Token};
+pub use status::{Status, StepStatus};
 
 /// One line of the bounded timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -294,6 +33,20 @@ pub struct Moment {
     /// What, as one sentence without data.
     #[serde(rename = "w")]
     pub what: String,
+}
+
+/// An awaited event that came before anything waited for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Early {
+    /// The event.
+    #[serde(rename = "e")]
+    pub event: Awaited,
+    /// Identity of its record.
+    #[serde(rename = "i")]
+    pub id: String,
+    /// When it came, ms.
+    #[serde(rename = "t")]
+    pub at_ms: i64,
 }
 
 /// The state of one saga.
@@ -323,21 +76,48 @@ pub struct Instance {
     /// Positions.
     #[serde(rename = "tk", default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<Token>,
+    /// Open structures: branches, repetitions, blocks, steps in `catch`.
+    #[serde(rename = "fs", default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<Frame>,
+    /// Number of frames opened so far; the next one's id is one more.
+    #[serde(rename = "fn", default, skip_serializing_if = "progress::is_zero")]
+    pub frames_opened: u32,
     /// Compensation log, in order of completion.
     #[serde(rename = "ob", default, skip_serializing_if = "Vec::is_empty")]
     pub obligations: Vec<Obligation>,
     /// Step statuses by step id.
     #[serde(rename = "ss", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub steps: BTreeMap<String, StepStatus>,
-    /// Executions begun by step id, where there was more than one.
+    /// Highest execution number by step id, where there was more than one.
     #[serde(rename = "ex", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub executions: BTreeMap<String, u32>,
+    /// Execution numbers by step id that a block which is executed again has used up.
+    #[serde(rename = "ef", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub floors: BTreeMap<String, u32>,
     /// The trigger's payload under its name, variables, and what steps kept.
     #[serde(rename = "d", default)]
     pub data: BTreeMap<String, Value>,
     /// The pivot is confirmed.
     #[serde(rename = "pv", default)]
     pub past_pivot: bool,
+    /// When the saga's deadline passes, ms; told once.
+    #[serde(rename = "dl", default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<i64>,
+    /// When the warning before it is due, ms.
+    #[serde(rename = "dw", default, skip_serializing_if = "Option::is_none")]
+    pub warning_ms: Option<i64>,
+    /// Name under which a `stop` ended the saga.
+    #[serde(rename = "oc", default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// Status to return to when an operator resumes it.
+    #[serde(rename = "su", default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Status>,
+    /// Awaited events that came before anything waited for them.
+    #[serde(rename = "ea", default, skip_serializing_if = "Vec::is_empty")]
+    pub early: Vec<Early>,
+    /// Identities of the awaited events that were taken last (bounded): the same event twice is one event.
+    #[serde(rename = "ev", default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<String>,
     /// A cancel that waits for the pivot's answer.
     #[serde(rename = "cx", default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<String>,
@@ -386,11 +166,20 @@ impl Instance {
             status: Status::Running,
             incident: None,
             tokens: Vec::new(),
+            frames: Vec::new(),
+            frames_opened: 0,
             obligations: Vec::new(),
             steps: BTreeMap::new(),
             executions: BTreeMap::new(),
+            floors: BTreeMap::new(),
             data: BTreeMap::new(),
             past_pivot: false,
+            deadline_ms: None,
+            warning_ms: None,
+            outcome: None,
+            suspended: None,
+            early: Vec::new(),
+            events: Vec::new(),
             cancel: None,
             error: None,
             queue: Vec::new(),
@@ -412,10 +201,46 @@ impl Instance {
 
     /// The status that counts: of a parked or suspended instance the one it returns to.
     pub fn direction(&self) -> Status {
-        match (self.status, &self.incident) {
-            (Status::Parked | Status::Suspended, Some(incident)) => incident.from,
+        let status = self.suspended.unwrap_or(self.status);
+        match (status, &self.incident) {
+            (Status::Parked, Some(incident)) => incident.from,
             (status, _) => status,
         }
+    }
+
+    /// The open frame `id`.
+    pub fn frame(&self, id: FrameId) -> Option<&Frame> {
+        self.frames.iter().find(|frame| frame.id == id)
+    }
+
+    /// The frame `id` and those around it, innermost first.
+    pub fn around(&self, id: FrameId) -> impl Iterator<Item = &Frame> {
+        std::iter::successors(self.frame(id), |frame| self.frame(frame.parent))
+    }
+
+    /// Does `inner` lie inside `outer` (or is it that one)? Everything lies inside 0.
+    pub fn is_within(&self, inner: FrameId, outer: FrameId) -> bool {
+        outer == ROOT || self.around(inner).any(|frame| frame.id == outer)
+    }
+
+    /// Does nothing new begin in this frame, because it or one around it is being left?
+    pub fn is_stopped(&self, id: FrameId) -> bool {
+        self.direction() == Status::Compensating
+            || self.around(id).any(|frame| frame.mode != Mode::Forward)
+    }
+
+    /// The frames around a place, as an obligation keeps them: outermost first.
+    pub fn lineage(&self, id: FrameId) -> Vec<Level> {
+        let mut levels: Vec<Level> = self.around(id).map(Frame::level).collect();
+        levels.reverse();
+        levels
+    }
+
+    /// The part of a command's path behind the step id: `[i]` per element of a for_each, `.n` per round of a loop.
+    pub fn suffix(&self, id: FrameId) -> String {
+        let mut parts: Vec<String> = self.around(id).map(Frame::suffix).collect();
+        parts.reverse();
+        parts.concat()
     }
 
     /// Executions whose compensation is due and not confirmed.
@@ -424,7 +249,7 @@ impl Instance {
     pub fn open_obligations(&self) -> Vec<&Obligation> {
         let back = matches!(self.direction(), Status::Compensating | Status::Terminated);
         let open = |obligation: &&Obligation| match obligation.state {
-            ObligationState::Compensating | ObligationState::Refused => true,
+            ObligationState::Due | ObligationState::Compensating | ObligationState::Refused => true,
             ObligationState::Open | ObligationState::Watched => back,
             ObligationState::Confirmed => false,
         };
@@ -436,39 +261,54 @@ impl Instance {
         !self.open_obligations().is_empty()
     }
 
+    /// The id of the forward command of a token.
+    pub fn command_of(&self, definition: &Definition, token: &Token) -> Option<CommandId> {
+        let node = definition.node(token.node)?;
+        let path = format!("{}{}", node.step, self.suffix(token.frame));
+        Some(CommandId::forward(&self.id, &path, token.execution))
+    }
+
+    /// The id of the forward command of an obligation.
+    pub fn command_behind(
+        &self,
+        definition: &Definition,
+        obligation: &Obligation,
+    ) -> Option<CommandId> {
+        let node = definition.node(obligation.node)?;
+        let path = format!("{}{}", node.step, obligation.suffix);
+        Some(CommandId::forward(&self.id, &path, obligation.execution))
+    }
+
     /// Commands whose answer or next attempt is awaited: id, attempts made, next rung in ms.
     pub fn pending_commands(&self, definition: &Definition) -> Vec<(CommandId, u32, i64)> {
-        let id = |node, execution| {
-            let step = &definition.node(node)?.step;
-            Some(CommandId::forward(&self.id, step, execution))
-        };
         let forward = self.tokens.iter().filter_map(|token| {
             let pending = token.pending.as_ref()?;
-            Some((
-                id(token.node, token.execution)?,
-                pending.attempt,
-                pending.due_ms,
-            ))
+            let command = self.command_of(definition, token)?;
+            Some((command, pending.attempt, pending.due_ms))
         });
         let back = self.obligations.iter().filter_map(|obligation| {
             let pending = obligation.pending.as_ref()?;
-            let forward = id(obligation.node, obligation.execution)?;
-            let command = forward.compensated_by(obligation.compensation);
+            let command = self
+                .command_behind(definition, obligation)?
+                .compensated_by(obligation.compensation);
             Some((command, pending.attempt, pending.due_ms))
         });
         forward.chain(back).collect()
     }
 
-    /// What happens next by itself: the earliest due time of a pending command.
+    /// What happens next by itself: the earliest due time of a command, a wait, a block, a service level or the deadline.
     pub fn next_due_ms(&self) -> Option<i64> {
-        let tokens = self.tokens.iter().filter_map(|t| t.pending.as_ref());
-        let back = self.obligations.iter().filter_map(|o| o.pending.as_ref());
-        tokens.chain(back).map(|pending| pending.due_ms).min()
+        let tokens = self.tokens.iter().flat_map(|t| {
+            let pending = t.pending.as_ref().map(|pending| pending.due_ms);
+            [pending, t.due_ms, t.sla_ms]
+        });
+        let frames = self.frames.iter().flat_map(|f| [f.due_ms, f.sla_ms]);
+        let pending = self.obligations.iter().filter_map(|o| o.pending.as_ref());
+        let back = pending.map(|pending| Some(pending.due_ms));
+        let saga = [self.deadline_ms, self.warning_ms];
+        let all = tokens.chain(frames).chain(back).chain(saga);
+        all.flatten().min()
     }
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 /// What the instance's timer entry means.

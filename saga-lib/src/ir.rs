@@ -15,6 +15,7 @@ use crate::expr::Expr;
 
 mod node;
 mod send;
+mod walk;
 
 pub use node::{Await, Iterate, Kind, Node, NodeIx, Publish, Rung, RungAction, Scope, Wait};
 pub use send::{Compensation, Counter, Jitter, Replies, Retry, Send, StepKind, Target};

@@ -13,4 +13,5 @@ pub mod input;
 pub mod instance;
 pub mod ir;
 pub mod lane;
+pub mod scenario;
 pub mod transition;

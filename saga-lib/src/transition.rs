@@ -8,18 +8,27 @@
 
 mod answer;
 mod attempt;
+mod awaited;
+mod body;
+mod catch;
 mod command;
 mod compensate;
+mod deadline;
+mod early;
 mod finish;
 mod ladder;
 mod late;
 mod outcome;
 mod parked;
+mod query;
+mod retreat;
 mod run;
 mod signal;
 mod start;
 mod timeline;
 mod turn;
+mod unwind;
+mod wait;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +41,7 @@ use crate::ir::{Definition, Finally, LAYOUT};
 use turn::{Halt, Turn};
 
 pub use compensate::FAILURES_BEFORE_INCIDENT;
+pub use early::{EARLY_BYTES_MAX, EARLY_MAX, EARLY_TTL_MS};
 pub use parked::{QUEUE_BYTES_MAX, QUEUE_MAX};
 
 /// What became of an input.
@@ -69,6 +79,8 @@ pub enum Reason {
 pub enum Handling {
     /// The trigger came again: a fact, or a dead letter.
     Again,
+    /// The trigger takes over what was kept for it.
+    Begin,
     /// Applied to the command it answers.
     Answer,
     /// Due commands are sent again or given up.
@@ -81,6 +93,10 @@ pub enum Handling {
     Resolve,
     /// Kept until the instance goes on.
     Queue,
+    /// An event goes on with what waits for it, or is kept until something does.
+    Arrive,
+    /// An event that nothing will wait for: an orphan.
+    Unwanted,
     /// The instance is removed.
     Remove,
     /// A timer that the status does not wait for: a fact.
@@ -91,15 +107,19 @@ pub enum Handling {
 
 /// Every pair of status and input that may change an instance. All others are facts.
 pub const LEGAL: &[(Status, KindName, Handling)] = &[
+    (Status::Running, KindName::Awaited, Handling::Arrive),
     (Status::Running, KindName::Reply, Handling::Answer),
     (Status::Running, KindName::TimerFired, Handling::Rungs),
     (Status::Running, KindName::Signal, Handling::Act),
     (Status::Compensating, KindName::Reply, Handling::Answer),
     (Status::Compensating, KindName::TimerFired, Handling::Rungs),
     (Status::Compensating, KindName::Signal, Handling::Act),
+    (Status::Parked, KindName::Awaited, Handling::Queue),
     (Status::Parked, KindName::Reply, Handling::Resolve),
     (Status::Parked, KindName::Signal, Handling::Act),
+    (Status::Suspended, KindName::Awaited, Handling::Queue),
     (Status::Suspended, KindName::Reply, Handling::Queue),
+    (Status::Suspended, KindName::Signal, Handling::Act),
     (Status::Completed, KindName::Reply, Handling::Answer),
     (Status::Completed, KindName::TimerFired, Handling::Rungs),
     (Status::Completed, KindName::Signal, Handling::Act),
@@ -108,25 +128,35 @@ pub const LEGAL: &[(Status, KindName, Handling)] = &[
     (Status::Compensated, KindName::TimerFired, Handling::Rungs),
     (Status::Compensated, KindName::Signal, Handling::Act),
     (Status::Compensated, KindName::Expire, Handling::Remove),
+    (Status::Terminated, KindName::Signal, Handling::Act),
     (Status::Terminated, KindName::Expire, Handling::Remove),
+    (Status::Early, KindName::Event, Handling::Begin),
+    (Status::Early, KindName::Awaited, Handling::Arrive),
+    (Status::Early, KindName::Expire, Handling::Remove),
 ];
 
 /// What `status` does with an input of this kind.
 pub fn handling(status: Status, kind: KindName) -> Handling {
-    use Status::{Compensated, Compensating, Completed, Parked, Running, Suspended, Terminated};
+    use Status::{
+        Compensated, Compensating, Completed, Early, Parked, Running, Suspended, Terminated,
+    };
     match (status, kind) {
+        (Early, KindName::Event) => Handling::Begin,
         (_, KindName::Event) => Handling::Again,
-        (Suspended | Terminated, KindName::Signal) => Handling::Refuse,
-        (Running | Compensating | Parked | Completed | Compensated, KindName::Signal) => {
-            Handling::Act
+        (Early, KindName::Signal) => Handling::Refuse,
+        (_, KindName::Signal) => Handling::Act,
+        (Running | Early, KindName::Awaited) => Handling::Arrive,
+        (Parked | Suspended, KindName::Awaited) => Handling::Queue,
+        (Compensating | Completed | Compensated | Terminated, KindName::Awaited) => {
+            Handling::Unwanted
         }
         (Running | Compensating | Completed | Compensated, KindName::Reply) => Handling::Answer,
         (Parked, KindName::Reply) => Handling::Resolve,
         (Suspended, KindName::Reply) => Handling::Queue,
-        (Terminated, KindName::Reply) => Handling::Ended,
+        (Terminated | Early, KindName::Reply) => Handling::Ended,
         (Running | Compensating | Completed | Compensated, KindName::TimerFired) => Handling::Rungs,
-        (Parked | Suspended | Terminated, KindName::TimerFired) => Handling::Stale,
-        (Completed | Compensated | Terminated, KindName::Expire) => Handling::Remove,
+        (Parked | Suspended | Terminated | Early, KindName::TimerFired) => Handling::Stale,
+        (Completed | Compensated | Terminated | Early, KindName::Expire) => Handling::Remove,
         (Running | Compensating | Parked | Suspended, KindName::Expire) => Handling::Stale,
     }
 }
@@ -209,9 +239,26 @@ fn first(
                 Applied::Ignored(Reason::Orphan)
             }
         },
+        Kind::Awaited(event) => match early::document(definition, event, input.time_ms) {
+            Ok(new) => {
+                let applied = change(definition, instance.insert(new), input, effects);
+                if applied != Applied::Changed {
+                    *instance = None;
+                }
+                applied
+            }
+            Err(error) => {
+                effects.push(Effect::DeadLetter {
+                    class: "key".to_owned(),
+                    message: error.to_string(),
+                });
+                Applied::Ignored(Reason::Orphan)
+            }
+        },
         Kind::Reply(reply) => {
             effects.push(Effect::Orphan {
                 reason: format!("no instance {}", reply.command.saga),
+                early: None,
             });
             Applied::Ignored(Reason::Orphan)
         }
@@ -228,12 +275,7 @@ fn change(
     effects: &mut Vec<Effect>,
 ) -> Applied {
     let (before, mark) = (instance.clone(), effects.len());
-    let mut turn = Turn {
-        definition,
-        now: instance.updated_ms.max(input.time_ms),
-        instance,
-        effects,
-    };
+    let mut turn = Turn::new(definition, instance, input, effects);
     match dispatch(&mut turn, input) {
         Ok(Applied::Changed) => {
             turn.seal();
@@ -254,19 +296,19 @@ fn change(
 fn dispatch(turn: &mut Turn<'_>, input: &Input) -> Result<Applied, Halt> {
     let handling = handling(turn.instance.status, input.kind.name());
     let applied = match (handling, &input.kind) {
-        (Handling::Again, Kind::Event(event)) if !untouched(turn.instance) => {
-            start::again(turn, event)
-        }
+        (_, Kind::Event(event)) if !untouched(turn.instance) => start::again(turn, event),
         (_, Kind::Event(event)) => start::begin(turn, event)?,
         (Handling::Resolve, Kind::Reply(reply)) => parked::reply(turn, input, reply)?,
-        (Handling::Queue, Kind::Reply(_)) => parked::enqueue(turn, input),
+        (Handling::Queue, Kind::Reply(_) | Kind::Awaited(_)) => parked::enqueue(turn, input),
+        (Handling::Arrive, Kind::Awaited(event)) => awaited::arrived(turn, &input.id, event)?,
+        (_, Kind::Awaited(event)) => awaited::unwanted(turn, event),
         (Handling::Ended, Kind::Reply(reply)) => answer::given_up(turn, &reply.command.path),
         (_, Kind::Reply(reply)) => answer::apply(turn, reply)?,
         (Handling::Rungs, Kind::TimerFired { arm }) => attempt::fired(turn, *arm)?,
         (Handling::Remove, Kind::Expire { arm }) => return Ok(finish::expire(turn, *arm)),
         (_, Kind::TimerFired { .. } | Kind::Expire { .. }) => Applied::Ignored(Reason::StaleTimer),
         (Handling::Refuse, Kind::Signal(_)) => {
-            Applied::Rejected(format!("it is {}", turn.instance.status.word()))
+            Applied::Rejected("it has not begun: only early events are kept for it".to_owned())
         }
         (_, Kind::Signal(signal)) => signal::apply(turn, signal)?,
     };
@@ -278,7 +320,8 @@ fn dispatch(turn: &mut Turn<'_>, input: &Input) -> Result<Applied, Halt> {
 
 /// Is this an instance to which nothing was applied, not even its trigger?
 fn untouched(instance: &Instance) -> bool {
-    instance.revision == 0 && instance.status == Status::Running
+    let new = instance.revision == 0 && instance.status == Status::Running;
+    new || instance.status == Status::Early
 }
 
 fn hold(
@@ -288,12 +331,7 @@ fn hold(
     halt: Halt,
     effects: &mut Vec<Effect>,
 ) -> Applied {
-    let mut turn = Turn {
-        definition,
-        now: instance.updated_ms.max(input.time_ms),
-        instance,
-        effects,
-    };
+    let mut turn = Turn::new(definition, instance, input, effects);
     parked::hold(&mut turn, input, halt);
     turn.seal();
     Applied::Changed

@@ -65,6 +65,8 @@ pub const BIND: &str = "skald-bind";
 pub const TRIGGER: &str = "skald-trigger";
 /// Arm sequence of a timer.
 pub const ARM: &str = "skald-arm";
+/// Business topic of an awaited event.
+pub const TOPIC: &str = "skald-topic";
 /// `topic/partition/offset` of the record this one is a copy of.
 pub const ORIGIN: &str = "skald-origin";
 

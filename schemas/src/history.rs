@@ -98,6 +98,7 @@ impl InputSummary {
 fn summary(kind: &Kind) -> (&'static str, String) {
     match kind {
         Kind::Event(event) => ("event", event.r#type.clone().unwrap_or_default()),
+        Kind::Awaited(event) => ("awaited", event.r#type.clone().unwrap_or_default()),
         Kind::Reply(reply) => {
             let code = reply.code.iter().map(|code| format!(" ({code})"));
             let code: String = code.collect();
@@ -106,12 +107,22 @@ fn summary(kind: &Kind) -> (&'static str, String) {
         Kind::TimerFired { arm } => ("timer", arm.to_string()),
         Kind::Expire { arm } => ("expire", arm.to_string()),
         Kind::Signal(signal) => {
-            let act = match signal.act {
-                Act::Cancel { .. } => "cancel",
-                Act::Retry => "retry",
-            };
+            let act = act_word(&signal.act);
             ("signal", format!("{act} by {}", signal.actor))
         }
+    }
+}
+
+/// The word that facts and audit use for an operator's act.
+pub fn act_word(act: &Act) -> &'static str {
+    match act {
+        Act::Cancel { .. } => "cancel",
+        Act::Retry => "retry",
+        Act::RetryWith { .. } => "retry_with",
+        Act::Skip { .. } => "skip",
+        Act::Suspend => "suspend",
+        Act::Resume => "resume",
+        Act::Terminate { .. } => "terminate",
     }
 }
 

@@ -3,6 +3,7 @@
 //! | `skald-kind` | key | value | written by |
 //! |---|---|---|---|
 //! | `event` | saga key | payload, canonical JSON | ingress |
+//! | `awaited` | saga key | payload, canonical JSON | ingress |
 //! | (missing), `reply` | means nothing | JSON or nothing | participants, ingress |
 //! | `timer` | saga key | nothing | engine |
 //! | `signal` | saga key | the signal, JSON | admin API, CLI |
@@ -23,7 +24,8 @@ use crate::{headers, ids, json, limits};
 
 pub use decode::decode;
 pub use encode::{
-    Origin, encode_event, encode_expire, encode_reply, encode_signal, encode_timer, forward,
+    Origin, encode_awaited, encode_event, encode_expire, encode_reply, encode_signal, encode_timer,
+    forward,
 };
 
 /// Most ids of one `expire` record.
@@ -34,7 +36,7 @@ pub const EXPIRE_ENTRIES_MAX: usize = 100;
 pub enum Inbox {
     /// A business event for one definition.
     Event {
-        /// The instance it starts (or, later, reaches).
+        /// The instance it starts.
         saga: SagaId,
         /// `name@version#hash` it was evaluated under.
         definition: String,
@@ -42,6 +44,15 @@ pub enum Inbox {
         input: Input,
         /// Incoming W3C trace context.
         traceparent: Option<String>,
+    },
+    /// A business event that an instance awaits.
+    Awaited {
+        /// The instance.
+        saga: SagaId,
+        /// `name@version#hash` it was evaluated under: the document of an instance that has not begun is made for it.
+        definition: String,
+        /// The input.
+        input: Input,
     },
     /// A participant's answer.
     Reply {
@@ -122,6 +133,7 @@ pub enum Error {
 /// Words of `skald-kind`.
 pub(crate) mod kind {
     pub(crate) const EVENT: &str = "event";
+    pub(crate) const AWAITED: &str = "awaited";
     pub(crate) const REPLY: &str = "reply";
     pub(crate) const TIMER: &str = "timer";
     pub(crate) const SIGNAL: &str = "signal";

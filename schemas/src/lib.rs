@@ -2,10 +2,12 @@
 //!
 //! Who reads what: [`event`] is the edge to business topics, [`inbox`] the one topic that moves sagas, [`command`] the participants'
 //! side, [`journal`] and [`state`] what the store is repaired from, [`history`] what everybody else reads, [`bundle`] the
-//! definitions; [`dead_letter`], [`redrive`] and [`orphan`] are the ways out for records that nothing could use.
+//! definitions; [`dead_letter`], [`redrive`] and [`orphan`] are the ways out for records that nothing could use; [`audit`] tells what
+//! people did.
 //!
 //! Absent on purpose: I/O, clocks, randomness, `async`; decisions (see `saga-lib`).
 
+pub mod audit;
 pub mod bundle;
 pub mod command;
 pub mod dead_letter;

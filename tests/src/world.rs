@@ -24,7 +24,7 @@ use serde_json::json;
 use crate::harness;
 pub use load::mixed;
 pub use oracle::{End, Facts, Verdict};
-pub use process::{Ended, Skald, run_to_end};
+pub use process::{Ended, Skald, binary, run_to_end};
 
 /// Lanes of a world.
 pub const LANES: u32 = 4;

@@ -34,6 +34,7 @@ fn order_sagas_complete_or_compensate() {
         keys: schemas::signature::Keys::default(),
         require_signature: false,
         definitions: vec![Bundle::new(definition, source, "order.yaml")],
+        dead_letters: orchestrator::ingress::limit::Bounds::default(),
         create_missing: true,
         listen: None,
         client_library: "memory".into(),

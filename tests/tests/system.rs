@@ -10,12 +10,16 @@ mod faults;
 mod forward;
 #[path = "system/input.rs"]
 mod input;
+#[path = "system/limit.rs"]
+mod limit;
 #[path = "system/outage.rs"]
 mod outage;
 #[path = "system/outputs.rs"]
 mod outputs;
 #[path = "system/plain_kafka.rs"]
 mod plain_kafka;
+#[path = "system/redrive.rs"]
+mod redrive;
 #[path = "system/start.rs"]
 mod start;
 #[path = "system/takeover.rs"]

@@ -9,10 +9,11 @@ use schemas::bundle::Bundle;
 use schemas::topics::Topics;
 
 use super::check::{self, Checked};
+use super::operator::OperatorArgs;
 use super::settings::SettingsArgs;
 use super::{Error, connect};
 use crate::client;
-use crate::client::deploy::Deployed;
+use crate::client::deploy::{Deployed, Request};
 use crate::output::{Console, Format};
 use crate::worker::wall_ms;
 
@@ -25,6 +26,9 @@ pub struct Args {
     /// Start these versions from now on, also where a newer one is active.
     #[arg(long)]
     pub activate: bool,
+    /// Who deploys, and why.
+    #[command(flatten)]
+    pub operator: OperatorArgs,
     /// Where the configuration comes from.
     #[command(flatten)]
     pub settings: SettingsArgs,
@@ -38,7 +42,12 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
     let settings = args.settings.load(Vec::new(), console)?;
     let bundles = compile(&args.files, console)?;
     let mut log = connect::log(&settings, &client::deploy::options(&settings.names))?;
-    let deployed = publish(&mut log, &settings.names, &bundles, args.activate)?;
+    let request = Request {
+        bundles: &bundles,
+        activate: args.activate,
+        operator: &args.operator.operator(),
+    };
+    let deployed = publish(&mut log, &settings.names, request)?;
     show(&deployed, console)
 }
 
@@ -70,16 +79,9 @@ pub fn compile(files: &[PathBuf], console: &mut Console<'_>) -> Result<Vec<Bundl
 pub fn publish<L: Log>(
     log: &mut L,
     names: &Topics,
-    bundles: &[Bundle],
-    activate: bool,
+    request: Request<'_>,
 ) -> Result<Vec<Deployed>, Error> {
-    Ok(client::deploy::deploy(
-        log,
-        names,
-        bundles,
-        activate,
-        wall_ms(),
-    )?)
+    Ok(client::deploy::deploy(log, names, request, wall_ms())?)
 }
 
 fn bundle(file: Checked) -> Option<Bundle> {

@@ -114,6 +114,7 @@ fn serve(settings: &Settings, definitions: Vec<Bundle>) -> Result<(), Error> {
         keys: settings.inbox.keys.clone(),
         require_signature: settings.inbox.require_signature,
         definitions,
+        dead_letters: settings.ingress,
         create_missing: settings.topics.create_missing,
         listen: settings.listen,
         client_library: connectors::kafka::library_version(),

@@ -3,17 +3,21 @@
 //! Two deploys cannot interleave: each runs under the one transactional id `<app>.deploy`, which ends what an earlier one left open,
 //! and reads the topic to its end before it decides. A version means one hash for ever.
 //!
+//! The audit is told in the same transaction what changed. A deploy that changes nothing, or is refused, leaves no trace.
+//!
 //! Absent on purpose: compiling (see [`saga_lib::definition`]) and checking topics of definitions (see `skald serve`).
 
 use std::time::{Duration, Instant};
 
 use connectors::log::{Class, Log, Options, TopicSpec};
+use schemas::audit::{self, Action, Entry, Outcome, State};
 use schemas::bundle::{self, Active, Bundle};
 use schemas::record::{Outgoing, Partition};
 use schemas::topics::{self, Kind, Topics};
 use serde::Serialize;
 
 use super::Error;
+use super::audit::Operator;
 use crate::registry::{Definitions, Registry};
 
 /// What became of one definition.
@@ -40,6 +44,17 @@ pub fn options(names: &Topics) -> Options {
     }
 }
 
+/// What a deploy is to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Compiled definitions.
+    pub bundles: &'a [Bundle],
+    /// Do these versions become active, also where a newer one is?
+    pub activate: bool,
+    /// Who deploys.
+    pub operator: &'a Operator,
+}
+
 /// Deploys; a version becomes active if it is newer than the active one, or if `activate` says so.
 ///
 /// # Errors
@@ -48,16 +63,17 @@ pub fn options(names: &Topics) -> Options {
 pub fn deploy<L: Log>(
     log: &mut L,
     names: &Topics,
-    bundles: &[Bundle],
-    activate: bool,
+    request: Request<'_>,
     now_ms: i64,
 ) -> Result<Vec<Deployed>, Error> {
-    create_topic(log, names)?;
+    create_topics(log, names)?;
     let mut known = Definitions::clone(&*read_to_end(log, names)?.snapshot());
     let mut records = Vec::new();
     let mut deployed = Vec::new();
-    for bundle in bundles {
-        let plan = plan(&known, bundle, activate)?;
+    let mut told = Vec::new();
+    for bundle in request.bundles {
+        let plan = plan(&known, bundle, request.activate)?;
+        let (before, planned) = (active_version(&known, &plan.name), records.len());
         let version = (plan.name.clone(), plan.version);
         known.versions.insert(version, plan.hash.clone());
         if plan.active == plan.version {
@@ -76,19 +92,42 @@ pub fn deploy<L: Log>(
             // A reader must never meet an alias whose bundle is still to come.
             records.splice(0..0, [bundle::encode_bundle(names, bundle), version]);
         }
+        if records.len() > planned {
+            told.push(tell(request.operator, &plan, before, now_ms));
+        }
         deployed.push(plan);
     }
+    records.extend(told.iter().map(|entry| audit::encode(names, entry)));
     write(log, &records)?;
     Ok(deployed)
 }
 
-fn create_topic<L: Log>(log: &mut L, names: &Topics) -> Result<(), Error> {
-    log.create_topics(&[TopicSpec {
+fn create_topics<L: Log>(log: &mut L, names: &Topics) -> Result<(), Error> {
+    let definitions = TopicSpec {
         name: names.definitions(),
         partitions: 1,
         config: topics::settings(Kind::Definitions),
-    }])?;
+    };
+    log.create_topics(&[definitions, super::audit::spec(names)])?;
     Ok(())
+}
+
+/// The audit's entry about a definition that changes. It is part of the transaction: it is there exactly if the change is.
+fn tell(operator: &Operator, plan: &Deployed, before: Option<u32>, now_ms: i64) -> Entry {
+    let act = uuid::Uuid::new_v4().to_string();
+    let subject = format!("{}@{}", plan.name, plan.version);
+    Entry {
+        at_ms: now_ms,
+        result: Some(Outcome::Deployed),
+        detail: Some(format!("hash {}", plan.hash)),
+        before: before.map(State::of_definition),
+        after: Some(State::of_definition(plan.active)),
+        ..operator.entry(Action::Deploy, act, subject)
+    }
+}
+
+fn active_version(known: &Definitions, name: &str) -> Option<u32> {
+    known.active.get(name).map(|active| active.version)
 }
 
 /// Everything that was written when this began, also what stood in transactions of others.
@@ -119,7 +158,7 @@ fn plan(known: &Definitions, bundle: &Bundle, activate: bool) -> Result<Deployed
             bundle.file, bundle.hash
         )));
     }
-    let active = known.active.get(&name).map(|active| active.version);
+    let active = active_version(known, &name);
     Ok(Deployed {
         known: deployed.is_some(),
         hash: bundle.hash.clone(),
@@ -133,7 +172,7 @@ fn plan(known: &Definitions, bundle: &Bundle, activate: bool) -> Result<Deployed
 
 /// Re-deploying the active version must not move the time from which its events count.
 fn changes(known: &Definitions, name: &str, active: &Active) -> bool {
-    known.active.get(name).map(|a| a.version) != Some(active.version)
+    active_version(known, name) != Some(active.version)
 }
 
 /// One transaction.

@@ -119,7 +119,7 @@ fn ingested<S: Store>(
         group: "preview",
         bytes_max: schemas::topics::MESSAGE_BYTES_MAX,
     };
-    let planned = plan::plan(&context, std::slice::from_ref(record), &[], 0);
+    let planned = plan::plan(&context, std::slice::from_ref(record), &[]);
     let mut would = Vec::new();
     for output in planned.plan.outputs {
         let place = Partition::new(
@@ -178,6 +178,14 @@ fn applied<S: Store>(
             definition,
             input,
             ..
+        }) => {
+            let lane = lane_of_saga(&saga, installation.lanes);
+            (saga, lane, input, Some(definition))
+        }
+        Ok(Inbox::Awaited {
+            saga,
+            definition,
+            input,
         }) => {
             let lane = lane_of_saga(&saga, installation.lanes);
             (saga, lane, input, Some(definition))

@@ -3,20 +3,36 @@
 //! A dead letter goes to `<app>.redrive`, which only ingress reads, or, if it was an inbox record, to its lane, signed anew. What
 //! counts is the effect: the fact that names the record, or a new dead letter with the same origin.
 //!
+//! ```text
+//! for each: write down what will be sent --> send --> write down that it was sent    then for all: watch --> write down what became of it
+//! ```
+//!
+//! Each arrow waits for the acknowledgement of what is before it. So whoever is interrupted can go on (see [`super::resume`]), and nothing
+//! was sent that is not written down.
+//!
 //! Absent on purpose: moving, and the original topic, unless it is asked for: other consumers would see the record again.
 
-use std::time::{Duration, Instant};
+mod item;
+mod watch;
 
-use connectors::log::Log;
+use std::time::Duration;
+
+use connectors::log::{Class, Log};
 use saga_lib::instance::Status;
-use schemas::dead_letter::{self, DeadLetter};
-use schemas::history::{self, Fact, Verdict};
-use schemas::record::{Outgoing, Partition, Received};
-use schemas::{headers, redrive, signature};
+use schemas::audit::Action;
+use schemas::dead_letter::DeadLetter;
+use schemas::history::Verdict;
+use schemas::record::Outgoing;
+use schemas::{redrive, signature};
 use serde::Serialize;
 
-use super::dead_letters::{origin, partitions};
-use super::read::{Follow, PAUSE};
+pub(super) use item::applied_word;
+
+use item::Item;
+use watch::Watch;
+
+use super::audit::{self, Audit};
+use super::dead_letters::origin;
 use super::{Error, Installation};
 
 /// How to replay.
@@ -75,106 +91,118 @@ pub enum Effect {
     Unseen,
 }
 
+/// What a replay did.
+#[derive(Debug)]
+pub struct Report {
+    /// Each dead letter, in the order in which they were given.
+    pub replayed: Vec<Replayed>,
+    /// Why results are missing in the audit, if some are.
+    pub unaudited: Option<String>,
+}
+
 /// Sends dead letters back and waits for what becomes of them.
 ///
 /// # Errors
-/// The log's. A record that cannot be written is no error but its [`Effect::NotSent`].
+/// The log's. A record that cannot be written, or written down, is no error but its [`Effect::NotSent`].
 pub fn replay<L: Log>(
     log: &mut L,
     installation: &Installation,
+    audit: &Audit,
     letters: &[DeadLetter],
     options: Options,
-) -> Result<Vec<Replayed>, Error> {
+) -> Result<Report, Error> {
     let mut watch = Watch::begin(log, installation)?;
+    let mut sender = Sender {
+        installation,
+        audit,
+        options,
+        stopped: None,
+    };
     let pause = Duration::from_secs(1) / options.rate.max(1);
-    let mut items: Vec<Item> = Vec::new();
-    for (token, letter) in letters.iter().enumerate() {
-        if token > 0 {
+    let run = uuid::Uuid::new_v4();
+    let mut items = Vec::new();
+    for (number, letter) in letters.iter().enumerate() {
+        if number > 0 && sender.stopped.is_none() {
             std::thread::sleep(pause);
         }
-        items.push(send(log, installation, letter, options, token as u64));
-        acknowledge(log, &mut items, Duration::ZERO);
+        let mut item = sender.item(letter, format!("{run}/{number}"));
+        sender.send(log, &mut item);
+        items.push(item);
     }
-    acknowledge(log, &mut items, installation.wait);
     watch.until_known(log, installation, &mut items)?;
-    Ok(items.into_iter().map(Item::replayed).collect())
-}
-
-/// One dead letter under way.
-struct Item {
-    letter: DeadLetter,
-    /// Does the record stand in a lane now? Then its place there is its identity.
-    in_lane: bool,
-    /// Where it was written.
-    written: Option<(u32, i64)>,
-    effect: Option<Effect>,
-}
-
-impl Item {
-    fn replayed(self) -> Replayed {
-        Replayed {
-            position: self.letter.position.clone(),
-            origin: origin(&self.letter),
-            effect: self.effect.unwrap_or(Effect::Unseen),
-        }
-    }
-
-    fn is_told_by(&self, fact: &Fact) -> bool {
-        if self.in_lane {
-            return self.written == Some((fact.lane, fact.offset));
-        }
-        let id = self.letter.headers.text(headers::CE_ID);
-        let same = id.map_or_else(
-            || origin(&self.letter) == fact.input.id,
-            |id| id == fact.input.id,
-        );
-        same && self.is_for(fact)
-    }
-
-    /// Several definitions may take one event; a dead letter is of one of them.
-    fn is_for(&self, fact: &Fact) -> bool {
-        let name = |reference: &str| reference.split('@').next().map(str::to_owned);
-        let wanted = self.letter.definition.as_deref().and_then(name);
-        wanted.is_none_or(|name| fact.saga.definition() == name)
-    }
-
-    fn is_dead_again_in(&self, again: &DeadLetter) -> bool {
-        let place = (again.partition.number, again.offset);
-        if again.partition.topic != self.letter.partition.topic {
-            return false;
-        }
-        if self.in_lane {
-            return self.written == Some(place);
-        }
-        place == (self.letter.partition.number, self.letter.offset)
-            && again.position != self.letter.position
-    }
-}
-
-fn send<L: Log>(
-    log: &mut L,
-    installation: &Installation,
-    letter: &DeadLetter,
-    options: Options,
-    token: u64,
-) -> Item {
-    let in_lane = letter.partition.topic == installation.names.inbox();
-    let mut item = Item {
-        letter: letter.clone(),
-        in_lane,
-        written: None,
-        effect: None,
+    let results = || {
+        items
+            .iter()
+            .find_map(|item| audit.after(log, &item.ended()))
     };
-    let refused = refusal(letter, in_lane, options).or_else(|| {
-        let record = outgoing(installation, letter, in_lane, options);
-        let handed = log.produce_plain(&record, token);
-        handed.err().map(|error| error.to_string())
-    });
-    item.effect = refused.map(|reason| Effect::NotSent { reason });
-    if item.effect.is_none() && options.to_origin && !in_lane {
-        item.effect = Some(Effect::SentToOrigin);
+    let unaudited = sender.stopped.or_else(results);
+    Ok(Report {
+        replayed: items.into_iter().map(Item::replayed).collect(),
+        unaudited,
+    })
+}
+
+/// Sends one after the other.
+struct Sender<'a> {
+    installation: &'a Installation,
+    audit: &'a Audit,
+    options: Options,
+    /// Why nothing more is sent: the audit cannot be written.
+    stopped: Option<String>,
+}
+
+impl Sender<'_> {
+    fn item(&self, letter: &DeadLetter, act: String) -> Item {
+        let names = &self.installation.names;
+        let in_lane = letter.partition.topic == names.inbox();
+        let to = match in_lane || self.options.to_origin {
+            true => letter.partition.topic.clone(),
+            false => names.redrive(),
+        };
+        let operator = self.audit.operator();
+        let mut entry = operator.entry(Action::DlqReplay, act, letter.position.clone());
+        entry.detail = Some(format!("{} ({}) to {to}", origin(letter), letter.class));
+        Item {
+            letter: letter.clone(),
+            in_lane,
+            written: None,
+            effect: None,
+            entry,
+        }
     }
-    item
+
+    fn send<L: Log>(&mut self, log: &mut L, item: &mut Item) {
+        let stopped = self.stopped.as_ref();
+        let refused = stopped.map(|why| format!("stopped before it: {why}"));
+        let refused = refused.or_else(|| refusal(&item.letter, item.in_lane, self.options));
+        if let Some(reason) = refused.or_else(|| self.announce(log, item)) {
+            item.effect = Some(Effect::NotSent { reason });
+            return;
+        }
+        let record = outgoing(self.installation, &item.letter, item.in_lane, self.options);
+        match audit::write(log, &record, self.installation.wait) {
+            Ok(place) => {
+                item.written = Some(place);
+                if self.options.to_origin && !item.in_lane {
+                    item.effect = Some(Effect::SentToOrigin);
+                }
+                self.stopped = self.audit.after(log, &item.sent());
+            }
+            // Perhaps it was written: what becomes of it will be seen, or not.
+            Err(error) if error.class() == Class::Doubt => {}
+            Err(error) => {
+                let reason = error.to_string();
+                item.effect = Some(Effect::NotSent { reason });
+            }
+        }
+    }
+
+    /// Writes down what will be sent; answers why it must not be.
+    fn announce<L: Log>(&mut self, log: &mut L, item: &Item) -> Option<String> {
+        let written = self.audit.before(log, &item.entry);
+        self.stopped = written.err().map(|error| error.to_string());
+        self.stopped.clone()
+    }
 }
 
 /// Signing what came without a signature would make a forged record a genuine one.
@@ -212,90 +240,4 @@ fn outgoing(
         };
     }
     redrive::encode(&installation.names, letter)
-}
-
-fn acknowledge<L: Log>(log: &mut L, items: &mut [Item], wait: Duration) {
-    for delivery in log.deliveries_plain(wait) {
-        let Some(item) = usize::try_from(delivery.token)
-            .ok()
-            .and_then(|ix| items.get_mut(ix))
-        else {
-            continue;
-        };
-        match delivery.result {
-            Ok(written) => item.written = Some(written),
-            Err(error) => {
-                item.effect = Some(Effect::NotSent {
-                    reason: error.to_string(),
-                });
-            }
-        }
-    }
-}
-
-/// Facts and dead letters written since the replay began.
-struct Watch {
-    history: Follow,
-    dead: Follow,
-}
-
-impl Watch {
-    fn begin<L: Log>(log: &mut L, installation: &Installation) -> Result<Self, Error> {
-        let name = installation.names.history();
-        let lanes = (0..installation.lanes).map(|lane| Partition::new(&name, lane));
-        let dead = partitions(log, installation)?;
-        Ok(Self {
-            history: Follow::begin(log, lanes.collect())?,
-            dead: Follow::begin(log, dead)?,
-        })
-    }
-
-    fn until_known<L: Log>(
-        &mut self,
-        log: &mut L,
-        installation: &Installation,
-        items: &mut [Item],
-    ) -> Result<(), Error> {
-        let deadline = Instant::now() + installation.wait;
-        while items.iter().any(|item| item.effect.is_none()) {
-            self.dead
-                .turn(log, |record| note_dead_letter(items, &record))?;
-            self.history.turn(log, |record| note_fact(items, &record))?;
-            if Instant::now() >= deadline {
-                break;
-            }
-            std::thread::sleep(PAUSE);
-        }
-        Ok(())
-    }
-}
-
-fn note_fact(items: &mut [Item], record: &Received) {
-    let Ok(fact) = history::decode(record) else {
-        return;
-    };
-    for item in items.iter_mut().filter(|item| item.effect.is_none()) {
-        if item.is_told_by(&fact) {
-            item.effect = Some(Effect::Fact {
-                saga: fact.saga.to_string(),
-                applied: fact.applied,
-                reason: fact.reason.clone(),
-                status: fact.status_after,
-            });
-        }
-    }
-}
-
-fn note_dead_letter(items: &mut [Item], record: &Received) {
-    let Ok(again) = dead_letter::decode(record) else {
-        return;
-    };
-    for item in items.iter_mut().filter(|item| item.effect.is_none()) {
-        if item.is_dead_again_in(&again) {
-            item.effect = Some(Effect::DeadAgain {
-                class: again.class.clone(),
-                message: again.message.clone(),
-            });
-        }
-    }
 }

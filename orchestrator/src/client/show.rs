@@ -51,7 +51,7 @@ pub struct Shown {
     pub steps: BTreeMap<String, StepStatus>,
     /// Commands whose answer or next attempt is awaited.
     pub pending: Vec<ShownCommand>,
-    /// Executions whose compensation is due and not confirmed.
+    /// Executions that have, or may have, an effect that is compensated if the instance turns back, or is due, or was.
     pub obligations: Vec<ShownObligation>,
     /// Inputs that wait until it is resumed.
     pub queued: usize,
@@ -87,13 +87,17 @@ pub struct ShownCommand {
     pub due: String,
 }
 
-/// A compensation that is due.
+/// What one execution owes.
 #[derive(Debug, Clone, Serialize)]
 pub struct ShownObligation {
     /// Step.
     pub step: String,
+    /// The forward command.
+    pub command: String,
     /// Execution number.
     pub execution: u32,
+    /// Must it be compensated now? (Or only if the instance turns back, or is it confirmed.)
+    pub due: bool,
     /// Is its effect only possible, not known?
     pub unknown: bool,
     /// Where its compensation stands.
@@ -192,10 +196,17 @@ fn obligations(instance: &Instance, definition: Option<&Definition>) -> Vec<Show
         let known = definition.and_then(|d| d.node(node));
         known.map_or_else(|| format!("node {node}"), |n| n.step.clone())
     };
-    let open = instance.open_obligations().into_iter();
-    open.map(|obligation| ShownObligation {
+    let open = instance.open_obligations();
+    let command = |obligation| {
+        let id = definition.and_then(|d| instance.command_behind(d, obligation));
+        id.map(|id| id.to_string()).unwrap_or_default()
+    };
+    let all = instance.obligations.iter();
+    all.map(|obligation| ShownObligation {
         step: step(obligation.node),
+        command: command(obligation),
         execution: obligation.execution,
+        due: open.iter().any(|o| std::ptr::eq(*o, obligation)),
         unknown: obligation.unknown,
         state: obligation.state,
     })

@@ -10,10 +10,11 @@
 
 use std::time::Instant;
 
-use connectors::log::{self, Log};
+use connectors::log::{Class, Log};
 use saga_lib::id::SagaId;
-use saga_lib::input::Signal;
+use saga_lib::input::{Act, Signal};
 use saga_lib::instance::Status;
+use schemas::audit::{self, Action, Entry, State};
 use schemas::history::{self, Verdict};
 use schemas::inbox;
 use schemas::lane::lane_of_saga;
@@ -21,7 +22,9 @@ use schemas::record::{Outgoing, Partition, Received};
 use schemas::signature;
 use serde::Serialize;
 
+use super::audit::{Audit, write};
 use super::read::{Follow, PAUSE};
+use super::replay::applied_word;
 use super::{Error, Installation};
 
 /// What became of a signal.
@@ -39,15 +42,78 @@ pub struct Outcome {
     pub status_before: Option<Status>,
     /// Status after.
     pub status_after: Option<Status>,
+    /// Revision before.
+    pub revision_before: Option<u64>,
     /// Revision after.
     pub revision: Option<u64>,
+    /// Why the result is missing in the audit, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unaudited: Option<String>,
 }
 
-/// Sends a signal and waits for the fact about it.
+/// Sends a signal, waits for the fact about it, and writes both down.
 ///
 /// # Errors
-/// [`Error::Unseen`] if there is none in time; the log's if the signal was certainly not written.
+/// [`Error::Unseen`] if there is none in time; [`Error::Unaudited`] or the log's if the signal was certainly not written.
 pub fn signal<L: Log>(
+    log: &mut L,
+    installation: &Installation,
+    audit: &Audit,
+    saga: &SagaId,
+    signal: &Signal,
+) -> Result<Outcome, Error> {
+    let entry = announced(audit, saga, signal);
+    audit.before(log, &entry)?;
+    let result = exchange(log, installation, saga, signal);
+    let unaudited = audit.after(log, &ended(entry, &result));
+    result.map(|outcome| Outcome {
+        unaudited,
+        ..outcome
+    })
+}
+
+fn announced(audit: &Audit, saga: &SagaId, signal: &Signal) -> Entry {
+    let action = match signal.act {
+        Act::Cancel { .. } => Action::SagaCancel,
+        Act::Retry => Action::SagaRetry,
+        Act::RetryWith { .. } => Action::SagaRetryWith,
+        Act::Skip { .. } => Action::SagaSkip,
+        Act::Suspend => Action::SagaSuspend,
+        Act::Resume => Action::SagaResume,
+        Act::Terminate { .. } => Action::SagaTerminate,
+    };
+    let operator = audit.operator();
+    let revision = signal.if_revision;
+    Entry {
+        saga: Some(saga.clone()),
+        detail: revision.map(|revision| format!("only at revision {revision}")),
+        ..operator.entry(action, signal.id.clone(), saga.to_string())
+    }
+}
+
+fn ended(entry: Entry, result: &Result<Outcome, Error>) -> Entry {
+    let (word, detail, before, after) = match result {
+        Ok(outcome) => (
+            applied_word(outcome.applied),
+            outcome.reason.clone(),
+            State::of_instance(outcome.status_before, outcome.revision_before),
+            State::of_instance(outcome.status_after, outcome.revision),
+        ),
+        Err(error @ Error::Log(_)) => {
+            (audit::Outcome::NotSent, Some(error.to_string()), None, None)
+        }
+        Err(error) => (audit::Outcome::Unseen, Some(error.to_string()), None, None),
+    };
+    Entry {
+        result: Some(word),
+        detail,
+        before,
+        after,
+        ..entry
+    }
+}
+
+fn exchange<L: Log>(
     log: &mut L,
     installation: &Installation,
     saga: &SagaId,
@@ -67,8 +133,14 @@ pub fn signal<L: Log>(
     let deadline = Instant::now() + installation.wait;
     loop {
         let mut found = None;
-        follow.turn(log, |record| {
+        let turned = follow.turn(log, |record| {
             found = found.take().or_else(|| outcome(&record, saga, &signal.id));
+        });
+        turned.map_err(|error| {
+            Error::Unseen(format!(
+                "signal {} to `{saga}` was sent, but the history cannot be read: {error}",
+                signal.id
+            ))
         })?;
         if let Some(outcome) = found {
             return Ok(outcome);
@@ -82,17 +154,12 @@ pub fn signal<L: Log>(
 
 /// Writes one record and waits until it is acknowledged.
 fn send<L: Log>(log: &mut L, installation: &Installation, record: &Outgoing) -> Result<(), Error> {
-    log.produce_plain(record, 0)?;
-    let delivery = log.deliveries_plain(installation.wait).into_iter().next();
-    match delivery.map(|d| d.result) {
-        Some(Ok(_)) => Ok(()),
-        Some(Err(error @ log::Error::Unknown { .. })) => Err(Error::Unseen(format!(
+    match write(log, record, installation.wait) {
+        Ok(_place) => Ok(()),
+        Err(error) if error.class() == Class::Doubt => Err(Error::Unseen(format!(
             "the signal may or may not have been written: {error}"
         ))),
-        Some(Err(error)) => Err(error.into()),
-        None => Err(Error::Unseen(
-            "the signal was sent, but the broker did not acknowledge it in time".into(),
-        )),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -109,7 +176,9 @@ fn outcome(record: &Received, saga: &SagaId, signal: &str) -> Option<Outcome> {
         reason: fact.reason,
         status_before: fact.status_before,
         status_after: fact.status_after,
+        revision_before: fact.revision_before,
         revision: fact.revision_after,
+        unaudited: None,
     })
 }
 

@@ -19,12 +19,15 @@ use schemas::record::{Headers, Outgoing, Partition, Received};
 use schemas::topics::{self, Kind};
 use schemas::{inbox, redrive, state};
 
+use super::audit::{Audit, Operator};
 use super::dead_letters::{Filter, at};
-use super::deploy::{Deployed, deploy, options};
+use super::deploy::{Deployed, Request, deploy, options};
 use super::preview::{Would, preview};
 use super::read::Follow;
-use super::replay::{Effect, Options as ReplayOptions, replay};
+use super::replay::{Effect, Options as ReplayOptions, Report, replay};
 use super::*;
+
+mod auditing;
 
 const LANES: u32 = 4;
 
@@ -142,6 +145,29 @@ fn cancel() -> Signal {
     }
 }
 
+fn ann() -> Operator {
+    Operator {
+        actor: "ann@ops-1".into(),
+        why: Some("the customer called".into()),
+    }
+}
+
+fn audit(bench: &mut Bench) -> Audit {
+    Audit::open(&mut bench.log, &bench.installation, ann()).expect("opens")
+}
+
+fn cancelled(bench: &mut Bench) -> Result<signal::Outcome, Error> {
+    let audit = audit(bench);
+    let (log, id) = (&mut bench.log, order_id("ORD-1"));
+    signal::signal(log, &bench.installation, &audit, &id, &cancel())
+}
+
+fn replay_all(bench: &mut Bench, letters: &[DeadLetter]) -> Report {
+    let audit = audit(bench);
+    let log = &mut bench.log;
+    replay(log, &bench.installation, &audit, letters, GENTLY).expect("replays")
+}
+
 fn order_id(key: &str) -> SagaId {
     SagaId::new("order", key).expect("id")
 }
@@ -150,13 +176,7 @@ fn order_id(key: &str) -> SagaId {
 fn a_signal_reports_the_fact_about_it() {
     let mut bench = bench();
     let engine = engine(&bench, Verdict::Rejected);
-    let outcome = signal::signal(
-        &mut bench.log,
-        &bench.installation,
-        &order_id("ORD-1"),
-        &cancel(),
-    )
-    .expect("seen");
+    let outcome = cancelled(&mut bench).expect("seen");
     engine.join().expect("engine");
     assert_eq!(outcome.applied, Verdict::Rejected);
     assert_eq!(outcome.reason.as_deref(), Some("past the pivot"));
@@ -168,7 +188,7 @@ fn a_signal_without_engine_is_unseen_but_sent() {
     let mut bench = bench();
     bench.installation.wait = Duration::from_millis(50);
     let id = order_id("ORD-1");
-    let result = signal::signal(&mut bench.log, &bench.installation, &id, &cancel());
+    let result = cancelled(&mut bench);
     assert!(matches!(result, Err(Error::Unseen(_))), "{result:?}");
     let lane = Partition::new("skald.inbox", lane_of_saga(&id, LANES));
     assert_eq!(bench.log.extent(&lane).expect("extent").end, 1);
@@ -181,7 +201,7 @@ fn a_signal_is_signed_for_its_lane() {
     bench.installation.keys = Keys::new(keys).expect("keys");
     bench.installation.wait = Duration::from_millis(50);
     let id = order_id("ORD-1");
-    let _unseen = signal::signal(&mut bench.log, &bench.installation, &id, &cancel());
+    let _unseen = cancelled(&mut bench);
     let lane = Partition::new("skald.inbox", lane_of_saga(&id, LANES));
     read::all(&mut bench.log, &lane, |record| {
         schemas::signature::verify(&bench.installation.keys, "skald", &record).expect("signed");
@@ -196,7 +216,12 @@ fn deploy_all(
 ) -> Result<Vec<Deployed>, Error> {
     let names = bench.installation.names.clone();
     let mut log = open(&bench.cluster, &options(&names));
-    deploy(&mut log, &names, bundles, activate, 1_000)
+    let request = Request {
+        bundles,
+        activate,
+        operator: &ann(),
+    };
+    deploy(&mut log, &names, request, 1_000)
 }
 
 #[test]
@@ -419,7 +444,7 @@ fn a_replay_goes_to_redrive_and_is_dead_again_if_it_was_set_aside_again() {
             &dead_letter::encode(&names, &redriven.record, &cause),
         );
     });
-    let replayed = replay(&mut bench.log, &bench.installation, &[letter], GENTLY).expect("replays");
+    let replayed = replay_all(&mut bench, &[letter]).replayed;
     ingress.join().expect("ingress");
     assert!(
         matches!(&replayed[0].effect, Effect::DeadAgain { class, .. } if class == "undecodable"),
@@ -452,7 +477,7 @@ fn a_dead_inbox_record_goes_to_its_lane_and_is_followed_there() {
     let mut bench = bench();
     let letter = dead_signal(&mut bench, "queue_full");
     let engine = engine(&bench, Verdict::Changed);
-    let replayed = replay(&mut bench.log, &bench.installation, &[letter], GENTLY).expect("replays");
+    let replayed = replay_all(&mut bench, &[letter]).replayed;
     engine.join().expect("engine");
     let Effect::Fact { saga, applied, .. } = &replayed[0].effect else {
         panic!("{replayed:?}");
@@ -464,7 +489,7 @@ fn a_dead_inbox_record_goes_to_its_lane_and_is_followed_there() {
 fn an_unsigned_record_is_not_signed_by_a_replay() {
     let mut bench = bench();
     let letter = dead_signal(&mut bench, "unsigned");
-    let replayed = replay(&mut bench.log, &bench.installation, &[letter], GENTLY).expect("replays");
+    let replayed = replay_all(&mut bench, &[letter]).replayed;
     assert!(
         matches!(replayed[0].effect, Effect::NotSent { .. }),
         "{replayed:?}"

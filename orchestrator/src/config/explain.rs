@@ -65,6 +65,7 @@ fn reason(path: &str, kind: Kind) -> String {
 fn plain(expected: &str) -> &str {
     match expected {
         "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "f64" => "a number",
         other => other,
     }
 }

@@ -13,6 +13,7 @@ use super::Error;
 use super::settings::{Inbox, Kafka, Log, Redis, Roles, Settings, Topics, WAIT_MAX};
 use super::typed;
 use super::value::{Secret, Span, Words};
+use crate::ingress::limit;
 use crate::suggest::nearest;
 
 /// Fills in defaults and checks everything that can be checked without a server.
@@ -33,6 +34,7 @@ pub fn resolve(typed: typed::Typed) -> Result<Settings, Error> {
         redis: redis(typed.redis)?,
         timeouts: timeouts(typed.timeouts)?,
         batch: batch(&typed.batch)?,
+        ingress: ingress(&typed.ingress)?,
         listen: listen(typed.http)?,
         topics: topics(typed.topics)?,
         inbox: inbox(typed.inbox)?,
@@ -65,7 +67,8 @@ fn name(key: &str, text: String) -> Result<String, Error> {
     Ok(text)
 }
 
-fn host_name() -> Result<String, Error> {
+/// The name of this host, as the system tells it.
+pub(crate) fn host_name() -> Result<String, Error> {
     let file = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     file.or_else(|| std::env::var("HOSTNAME").ok())
         .map(|text| text.trim().to_owned())
@@ -232,6 +235,24 @@ fn batch(typed: &typed::Batch) -> Result<Bounds, Error> {
 
 /// A store script takes at most a few thousand arguments, and a larger batch only delays its first record.
 const RECORDS_MAX: usize = 10_000;
+
+fn ingress(typed: &typed::Ingress) -> Result<limit::Bounds, Error> {
+    let default = limit::Bounds::default();
+    let bounds = limit::Bounds {
+        in_a_row: typed.dead_letters_in_a_row.unwrap_or(default.in_a_row),
+        ratio: typed.dead_letters_ratio.unwrap_or(default.ratio),
+    };
+    if bounds.in_a_row == 0 {
+        return refuse("`ingress.dead_letters_in_a_row` is 0; it must be at least 1");
+    }
+    if !(bounds.ratio > 0.0 && bounds.ratio <= 1.0) {
+        return refuse(format!(
+            "`ingress.dead_letters_ratio` is {}; it must be above 0 and at most 1",
+            bounds.ratio
+        ));
+    }
+    Ok(bounds)
+}
 
 fn listen(typed: typed::Http) -> Result<Option<SocketAddr>, Error> {
     let text = typed.listen.unwrap_or_else(|| "127.0.0.1:9464".into());

@@ -14,6 +14,7 @@ use schemas::signature::Keys;
 use schemas::topics;
 
 use super::value::Secret;
+use crate::ingress::limit;
 
 /// The resolved configuration of one process.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct Settings {
     pub timeouts: log::Timeouts,
     /// Bounds of one batch.
     pub batch: log::Bounds,
+    /// Dead letters after which ingress stops a topic.
+    pub ingress: limit::Bounds,
     /// Where metrics and health are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
     /// Topics.

@@ -161,8 +161,8 @@ fn warning(name: &str, rest: &str) -> Option<String> {
 
 const CONFIG: &str = "SKALD_CONFIG";
 
-/// Variables with these beginnings belong to tests and container platforms.
-const IGNORED: [&str; 4] = ["TEST_", "SERVICE_", "PORT", "CONFIG"];
+/// Variables with these beginnings belong to tests, container platforms and single flags.
+const IGNORED: [&str; 5] = ["ACTOR", "TEST_", "SERVICE_", "PORT", "CONFIG"];
 
 /// How a variable's text becomes a value.
 #[derive(Debug, Clone, Copy)]
@@ -193,7 +193,7 @@ fn secret(pair: &str) -> Dict {
 }
 
 /// Every key that a variable can set.
-pub(super) const KEYS: [(&str, Form); 20] = [
+pub(super) const KEYS: [(&str, Form); 22] = [
     ("app", Form::Text),
     ("instance", Form::Text),
     ("lanes", Form::Scalar),
@@ -208,6 +208,8 @@ pub(super) const KEYS: [(&str, Form); 20] = [
     ("batch.records", Form::Scalar),
     ("batch.bytes", Form::Text),
     ("batch.wait", Form::Text),
+    ("ingress.dead_letters_in_a_row", Form::Scalar),
+    ("ingress.dead_letters_ratio", Form::Scalar),
     ("http.listen", Form::Text),
     ("topics.create_missing", Form::Scalar),
     ("inbox.secrets", Form::Secrets),

@@ -224,3 +224,27 @@ fn an_unknown_role_gets_a_suggestion() {
         "`roles` names `engin`, which is no role; did you mean `engine`?",
     );
 }
+
+#[test]
+fn bounds_of_dead_letters_are_checked() {
+    let defaults = load_text("").expect("defaults").ingress;
+    assert_eq!((defaults.in_a_row, defaults.ratio), (1_000, 0.5));
+    let settings = load_with(
+        "[ingress]\ndead_letters_ratio = 1\n",
+        &[("SKALD_INGRESS_DEAD_LETTERS_IN_A_ROW", "7")],
+    );
+    let bounds = settings.expect("loads").ingress;
+    assert_eq!((bounds.in_a_row, bounds.ratio), (7, 1.0));
+    check_error(
+        "[ingress]\ndead_letters_ratio = 50\n",
+        "`ingress.dead_letters_ratio` is 50; it must be above 0 and at most 1",
+    );
+    check_error(
+        "[ingress]\ndead_letters_ratio = 'half'\n",
+        "`ingress.dead_letters_ratio` in `FILE`: found `half`, expected a number",
+    );
+    check_error(
+        "[ingress]\ndead_letters_in_a_row = 0\n",
+        "`ingress.dead_letters_in_a_row` is 0; it must be at least 1",
+    );
+}

@@ -35,6 +35,8 @@ pub struct Typed {
     pub timeouts: Timeouts,
     /// Bounds of one batch.
     pub batch: Batch,
+    /// Turning business events into inbox records.
+    pub ingress: Ingress,
     /// Metrics and health.
     pub http: Http,
     /// Topics.
@@ -85,6 +87,16 @@ pub struct Batch {
     pub bytes: Option<Size>,
     /// How long an idle worker waits for a first record before it looks at its timers. Default `50ms`, at most `1s`.
     pub wait: Option<Span>,
+}
+
+/// `[ingress]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ingress {
+    /// A topic with more dead letters in a row is stopped. Default 1000.
+    pub dead_letters_in_a_row: Option<u32>,
+    /// A topic of whose newest 10,000 records (at least 1,000) a larger share became dead letters is stopped. Default 0.5; 1 never stops.
+    pub dead_letters_ratio: Option<f64>,
 }
 
 /// `[http]`

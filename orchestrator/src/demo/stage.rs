@@ -16,6 +16,7 @@ use super::shop::Shop;
 use super::tally::{Shared, Tally};
 use super::temper::{LATE_AFTER, Temper};
 use super::{DemoArgs, Error};
+use crate::ingress::limit;
 use crate::process::{self, Plan, Process};
 
 /// Lanes of the demo: the default of an installation.
@@ -170,6 +171,7 @@ fn plan(run: &Run, args: &DemoArgs) -> Plan {
         keys: schemas::signature::Keys::default(),
         require_signature: false,
         definitions: vec![run.definition()],
+        dead_letters: limit::Bounds::default(),
         create_missing: true,
         listen: None,
         client_library: args.client_library.clone(),

@@ -47,7 +47,10 @@ impl Entry {
     pub fn sagas(&self) -> Vec<&SagaId> {
         match &self.inbox {
             Ok(
-                Inbox::Event { saga, .. } | Inbox::Timer { saga, .. } | Inbox::Signal { saga, .. },
+                Inbox::Event { saga, .. }
+                | Inbox::Awaited { saga, .. }
+                | Inbox::Timer { saga, .. }
+                | Inbox::Signal { saga, .. },
             ) => vec![saga],
             Ok(Inbox::Reply { command, .. }) => vec![&command.saga],
             Ok(Inbox::Expire { entries, .. }) => entries.iter().map(|(saga, _)| saga).collect(),

@@ -45,6 +45,12 @@ pub fn origin<L: Log>(
             };
             first = Some(first.map_or(offset, |f| f.min(offset)));
         }
+        let awaits = definition.awaits().any(|a| a.topic == source.topic);
+        let answered = definition.reply_sources().any(|r| r.topic == source.topic);
+        if awaits || answered {
+            let offset = log.offset_at(source, active.activated_ms).map_err(later)?;
+            first = Some(first.map_or(offset, |f| f.min(offset)));
+        }
     }
     Ok(first.unwrap_or(extent.end))
 }

@@ -19,6 +19,8 @@ use crate::registry::Definitions;
 use crate::stats::Stats;
 use crate::worker::role::{LanePlan, Output, OutputClass};
 
+mod correlate;
+
 /// What a plan needs to know.
 pub struct Context<'a> {
     /// Topic names.
@@ -44,8 +46,22 @@ pub struct Outcome {
     pub stats: Stats,
     /// Offset behind the last record.
     pub end: i64,
-    /// Dead letters without a good record between them, counted on from before.
-    pub in_a_row: u32,
+    /// For every record that some definition wants: did nothing but a dead letter come of it?
+    pub dead: Vec<bool>,
+}
+
+impl Outcome {
+    /// Notes what came of `record`: the outputs from number `from` on. A good output makes a good record: a definition that refuses an
+    /// event costs the others nothing, so it must not stop their topic either.
+    fn judge(&mut self, cx: &Context<'_>, record: &Received, from: usize) {
+        let made = &self.plan.outputs[from..];
+        let has = |class| made.iter().any(|output| output.class == class);
+        let dead = (!made.is_empty()).then(|| !has(OutputClass::Inbox));
+        self.dead.extend(dead);
+        if record.partition.topic == cx.names.redrive() {
+            self.stats.redriven(record, dead);
+        }
+    }
 }
 
 /// Why a record is set aside.
@@ -57,17 +73,10 @@ struct Refusal {
 }
 
 /// Plans `records` in order. `refused` names offsets whose outputs the log refused, with the reason.
-pub fn plan(
-    cx: &Context<'_>,
-    records: &[Received],
-    refused: &[(i64, String)],
-    in_a_row: u32,
-) -> Outcome {
-    let mut out = Outcome {
-        in_a_row,
-        ..Outcome::default()
-    };
+pub fn plan(cx: &Context<'_>, records: &[Received], refused: &[(i64, String)]) -> Outcome {
+    let mut out = Outcome::default();
     for record in records {
+        let from = out.plan.outputs.len();
         out.end = record.offset + 1;
         out.stats.arrived("event", record.timestamp_ms);
         if let Some((_, reason)) = refused.iter().find(|(offset, _)| *offset == record.offset) {
@@ -81,6 +90,7 @@ pub fn plan(
         } else {
             one(cx, &mut out, record);
         }
+        out.judge(cx, record, from);
     }
     out
 }
@@ -145,20 +155,14 @@ fn decoded_event(
             }
             matched = true;
             match inbox_record(cx, record, decoded, (&reference, definition), start) {
-                Ok(Some(outgoing)) => {
-                    out.in_a_row = 0;
-                    out.plan.outputs.push(Output {
-                        record: outgoing,
-                        input: record.offset,
-                        class: OutputClass::Inbox,
-                    });
-                }
+                Ok(Some(outgoing)) => sign_and_push(cx, out, record, outgoing, &reference),
                 Ok(None) => out.stats.skip("filtered"),
                 Err(refusal) => set_aside(cx, out, record, &refusal),
             }
         }
     }
-    if !matched {
+    let correlated = correlate::correlate(cx, out, record, decoded, only);
+    if !matched && !correlated {
         out.stats.skip("no_match");
     }
 }
@@ -232,18 +236,39 @@ fn inbox_record(
         id: &event.trigger,
         traceparent: decoded.traceparent.as_deref(),
     };
-    let mut outgoing = encode_event(cx.names, cx.lanes, &saga, reference, &event, &origin);
+    Ok(Some(encode_event(
+        cx.names, cx.lanes, &saga, reference, &event, &origin,
+    )))
+}
+
+/// Signs an internal record and plans it, unless it is too large.
+fn sign_and_push(
+    cx: &Context<'_>,
+    out: &mut Outcome,
+    record: &Received,
+    mut outgoing: Outgoing,
+    reference: &str,
+) {
     if outgoing.size() > cx.bytes_max {
-        let message = format!(
-            "the inbox record would have {} bytes, more than {}",
-            outgoing.size(),
-            cx.bytes_max
-        );
-        return Err(refuse("too_large", message));
+        let refusal = Refusal {
+            class: "too_large",
+            stage: "too_large",
+            message: format!(
+                "the inbox record would have {} bytes, more than {}",
+                outgoing.size(),
+                cx.bytes_max
+            ),
+            definition: Some(reference.to_owned()),
+        };
+        return set_aside(cx, out, record, &refusal);
     }
     let lane = outgoing.partition.unwrap_or_default();
     signature::sign(cx.keys, cx.names.app(), lane, &mut outgoing);
-    Ok(Some(outgoing))
+    out.plan.outputs.push(Output {
+        record: outgoing,
+        input: record.offset,
+        class: OutputClass::Inbox,
+    });
 }
 
 fn truth(expr: &Expr, scope: &Scope<'_>) -> Result<bool, Fault> {
@@ -269,7 +294,6 @@ fn text(expr: &Expr, scope: &Scope<'_>) -> Result<String, Fault> {
 }
 
 fn set_aside(cx: &Context<'_>, out: &mut Outcome, record: &Received, refusal: &Refusal) {
-    out.in_a_row += 1;
     out.stats.dead_letter(refusal.class);
     let cause = dead_letter::Cause {
         class: refusal.class.to_owned(),
@@ -287,3 +311,6 @@ fn set_aside(cx: &Context<'_>, out: &mut Outcome, record: &Received, refusal: &R
         class: OutputClass::DeadLetter,
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! Absent on purpose: transactions (the shell's) and order (the machine's).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use connectors::log::{Delivery, Log, TopicSpec};
@@ -12,6 +12,7 @@ use schemas::record::{Outgoing, Partition, Received};
 use schemas::signature::Keys;
 use schemas::topics::{self, Topics as Names};
 
+use super::limit::{Bounds, Limit};
 use super::origin;
 use super::plan::{self, Context, Outcome};
 use crate::janitor::Janitor;
@@ -41,8 +42,8 @@ pub struct Setup {
     pub lease: Lease,
     /// Ends what dead workers left open.
     pub janitor: Janitor,
-    /// Dead letters in a row after which a source stops.
-    pub dead_letters_in_a_row_max: u32,
+    /// Dead letters after which a topic stops.
+    pub bounds: Bounds,
     /// Where events are told.
     pub observer: Observer,
 }
@@ -54,7 +55,6 @@ struct Source {
     taken: usize,
     refused: Vec<(i64, String)>,
     outcome: Option<Outcome>,
-    in_a_row: u32,
 }
 
 /// The ingress role.
@@ -62,6 +62,8 @@ pub struct Ingress {
     setup: Setup,
     partitions: Vec<Partition>,
     sources: BTreeMap<LaneNo, Source>,
+    /// By topic. They outlive an assignment: a rebalance mends no definition.
+    limits: BTreeMap<String, Limit>,
     subscribed: Vec<String>,
     refreshed: Option<Instant>,
 }
@@ -73,6 +75,7 @@ impl Ingress {
             setup,
             partitions: Vec::new(),
             sources: BTreeMap::new(),
+            limits: BTreeMap::new(),
             subscribed,
             refreshed: None,
         }
@@ -80,7 +83,7 @@ impl Ingress {
 
     /// Topics to read: those that active definitions start from, and the redrive topic. Missing ones are left out until they exist.
     pub fn topics<L: Log>(log: &mut L, names: &Names, registry: &Registry) -> Vec<String> {
-        let mut topics: Vec<String> = registry.snapshot().start_topics().into_iter().collect();
+        let mut topics: Vec<String> = registry.snapshot().source_topics().into_iter().collect();
         topics.push(names.redrive());
         topics.retain(|topic| match log.topic(topic) {
             Ok(Some(_)) => true,
@@ -120,23 +123,7 @@ impl Ingress {
             bytes_max: INBOX_BYTES_MAX,
         };
         let source = self.sources.entry(lane).or_default();
-        let mut outcome = plan::plan(
-            &cx,
-            &source.entries[..source.taken],
-            &source.refused,
-            source.in_a_row,
-        );
-        if outcome.in_a_row > self.setup.dead_letters_in_a_row_max {
-            let reason = format!(
-                "{} dead letters in a row: after a bad deploy the topic would be drained into `{}`; mend the definition, then restart",
-                outcome.in_a_row,
-                self.setup.names.dead_letter(&partition.topic)
-            );
-            return Planned {
-                lane,
-                end: Err(reason),
-            };
-        }
+        let mut outcome = plan::plan(&cx, &source.entries[..source.taken], &source.refused);
         if !definitions.sources.contains(&partition) {
             let record = bundle::encode_source(&self.setup.names, &partition);
             outcome.plan.outputs.push(Output {
@@ -150,13 +137,59 @@ impl Ingress {
         Planned { lane, end: Ok(end) }
     }
 
+    /// Counts what was planned. One partition beyond the bounds stops all of its topic, also those that were planned before it.
+    fn judge(&mut self, planned: &mut [Planned]) {
+        let lanes: Vec<LaneNo> = planned.iter().map(|plan| plan.lane).collect();
+        for topic in self.limited(&lanes) {
+            let limit = self.limits.entry(topic);
+            limit
+                .or_insert_with(|| Limit::new(self.setup.bounds))
+                .begin();
+        }
+        for lane in lanes {
+            let limit = self.limits.get_mut(&self.partitions[lane as usize].topic);
+            let outcome = self.sources.get(&lane).and_then(|s| s.outcome.as_ref());
+            if let (Some(limit), Some(outcome)) = (limit, outcome) {
+                limit.plan(&outcome.dead);
+            }
+        }
+        for plan in planned {
+            if let Some(reason) = self.exceeded(plan.lane) {
+                self.source(plan.lane).outcome = None;
+                plan.end = Err(reason);
+            }
+        }
+    }
+
+    /// Topics of these partitions that have a limit. Dead letters that were sent back have none: nothing is drained that was not dead
+    /// before, and a stop would keep those behind it from their end.
+    fn limited(&self, lanes: &[LaneNo]) -> BTreeSet<String> {
+        let topics = lanes
+            .iter()
+            .map(|lane| &self.partitions[*lane as usize].topic);
+        let redrive = self.setup.names.redrive();
+        topics.filter(|t| **t != redrive).cloned().collect()
+    }
+
+    /// Why the topic of this partition is stopped, if it is.
+    fn exceeded(&self, lane: LaneNo) -> Option<String> {
+        let topic = &self.partitions[lane as usize].topic;
+        let excess = self.limits.get(topic)?.excess()?;
+        let dead = self.setup.names.dead_letter(topic);
+        Some(format!(
+            "{excess}: after a bad deploy topic `{topic}` would be drained into `{dead}`; mend the definition, then restart \
+             (if the records are bad and not the definition, raise `{}` instead)",
+            excess.setting()
+        ))
+    }
+
     /// New definitions may start from further topics.
     fn refresh<L: Log>(&mut self, log: &mut L) {
         if let Err(error) = self.setup.registry.refresh(log) {
             tracing::debug!(%error, "Definitions could not be read; trying again.");
             return;
         }
-        let known = self.setup.registry.snapshot().start_topics();
+        let known = self.setup.registry.snapshot().source_topics();
         if known.iter().all(|topic| self.subscribed.contains(topic)) {
             return;
         }
@@ -275,7 +308,9 @@ impl<L: Log> Role<L> for Ingress {
             let offset = source.entries.first().map_or(0, |record| record.offset);
             source.refused.push((offset, reason.to_owned()));
         }
-        lanes.iter().map(|lane| self.plan_source(*lane)).collect()
+        let mut planned: Vec<_> = lanes.iter().map(|lane| self.plan_source(*lane)).collect();
+        self.judge(&mut planned);
+        planned
     }
 
     fn planned(&self, lane: LaneNo) -> Option<&LanePlan> {
@@ -287,6 +322,12 @@ impl<L: Log> Role<L> for Ingress {
     }
 
     fn committed(&mut self, lanes: &[LaneNo]) {
+        for topic in self.limited(lanes) {
+            self.limits
+                .get_mut(&topic)
+                .into_iter()
+                .for_each(Limit::commit);
+        }
         for lane in lanes {
             let topic = self.partitions[*lane as usize].topic.clone();
             let source = self.sources.entry(*lane).or_default();
@@ -295,7 +336,6 @@ impl<L: Log> Role<L> for Ingress {
             };
             source.entries.retain(|record| record.offset >= outcome.end);
             source.taken = 0;
-            source.in_a_row = outcome.in_a_row;
             self.setup
                 .observer
                 .ingested(&topic, &outcome.plan, &outcome.stats);

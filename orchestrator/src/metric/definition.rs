@@ -67,9 +67,9 @@ impl Sagas {
         self.dead_letters.with(&[source_topic, reason]).inc();
     }
 
-    /// Counts a dead letter that was sent back.
-    pub fn replayed(&self, topic: &str, outcome: ReplayOutcome) {
-        self.replayed.with(&[topic, outcome.word()]).inc();
+    /// Counts dead letters of this original topic that were sent back.
+    pub fn replayed(&self, topic: &str, outcome: ReplayOutcome, records: u64) {
+        self.replayed.with(&[topic, outcome.word()]).inc_by(records);
     }
 
     pub(super) fn bind(&self, name: &str, version: u32) -> DefinitionMetrics {

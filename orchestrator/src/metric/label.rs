@@ -43,7 +43,7 @@ impl<L: Label, M: Metric> Family<L, M> {
 macro_rules! labels {
     ($($(#[$doc:meta])* $name:ident { $($(#[$inner:meta])* $value:ident = $word:literal),+ $(,)? })+) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum $name { $($(#[$inner])* $value),+ }
 
         impl Label for $name {
@@ -245,15 +245,13 @@ labels! {
         Failed = "failed",
     }
 
-    /// What became of a replayed dead letter.
+    /// What ingress made of a dead letter that was sent back. What an instance made of it, history tells.
     ReplayOutcome {
-        /// It moved an instance.
-        Changed = "changed",
-        /// It was ignored or rejected.
+        /// It is in an inbox.
+        Accepted = "accepted",
+        /// No definition wanted it.
         NoEffect = "no_effect",
         /// It became a dead letter again.
         DeadAgain = "dead_again",
-        /// No effect was seen in time.
-        Unseen = "unseen",
     }
 }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use connectors::log::{Bounds, Group, Log, Options, Timeouts};
 use connectors::store::Store;
-use saga_lib::ir::{Compensation, Definition, Kind as NodeKind};
+use saga_lib::ir::{Definition, Kind as NodeKind};
 use saga_lib::lane;
 use schemas::bundle::{Bundle, Installation};
 use schemas::signature::Keys;
 use schemas::topics::Topics;
 
 use super::{Error, Process, installation, topics, watchdog};
+use crate::client::audit::Operator;
 use crate::client::deploy;
 use crate::engine::{self, Engine};
 use crate::http::{Component, Health, Server};
@@ -29,8 +30,6 @@ use crate::worker::{self, Shell, Stop, wall_ms};
 const REBUILD_AFTER_MS: i64 = 12 * 3600 * 1000;
 /// Ingress can hold up every lane with an open transaction, so its transactions are short.
 const INGRESS_TRANSACTION_MAX: Duration = Duration::from_secs(3);
-/// Dead letters in a row after which a source stops.
-const DEAD_LETTERS_IN_A_ROW_MAX: u32 = 1000;
 
 /// How long a start gives way to other processes that deploy.
 const OVERTAKEN_MAX: Duration = Duration::from_secs(20);
@@ -58,6 +57,8 @@ pub struct Plan {
     pub require_signature: bool,
     /// Definitions to deploy first.
     pub definitions: Vec<Bundle>,
+    /// Dead letters after which ingress stops a topic.
+    pub dead_letters: ingress::limit::Bounds,
     /// Are missing command and start topics created?
     pub create_missing: bool,
     /// Where health and metrics are served.
@@ -180,7 +181,16 @@ fn deploy_once<L: Log>(
 ) -> Result<Installation, Error> {
     let mut deployer = L::open(cluster, &deploy::options(names))?;
     let installation = installation::installation(&mut deployer, names, plan.lanes)?;
-    deploy::deploy(&mut deployer, names, &plan.definitions, false, wall_ms())?;
+    let operator = Operator {
+        actor: format!("serve/{}", plan.instance),
+        why: None,
+    };
+    let request = deploy::Request {
+        bundles: &plan.definitions,
+        activate: false,
+        operator: &operator,
+    };
+    deploy::deploy(&mut deployer, names, request, wall_ms())?;
     Ok(installation)
 }
 
@@ -189,16 +199,12 @@ pub fn used_topics<'a>(definitions: impl Iterator<Item = &'a Definition>) -> Vec
     let mut topics = Vec::new();
     for definition in definitions {
         topics.extend(definition.starts.iter().map(|s| s.topic.clone()));
+        topics.extend(definition.awaits().map(|a| a.topic.clone()));
+        topics.extend(definition.reply_sources().map(|r| r.topic.clone()));
+        topics.extend(definition.targets().map(|t| t.topic.clone()));
         for node in &definition.nodes {
-            match &node.kind {
-                NodeKind::Send(send) => {
-                    topics.push(send.target.topic.clone());
-                    if let Compensation::Command { target, .. } = &send.compensation {
-                        topics.push(target.topic.clone());
-                    }
-                }
-                NodeKind::Publish(publish) => topics.push(publish.topic.clone()),
-                _ => {}
+            if let NodeKind::Publish(publish) = &node.kind {
+                topics.push(publish.topic.clone());
             }
         }
         let ends = [
@@ -335,7 +341,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             registry: self.registry.clone(),
             lease: self.lease.clone(),
             janitor: self.janitor.clone(),
-            dead_letters_in_a_row_max: DEAD_LETTERS_IN_A_ROW_MAX,
+            bounds: self.plan.dead_letters,
             observer: observer.clone(),
         };
         let log = L::open(self.cluster, &options)?;

@@ -6,7 +6,7 @@
 const DURATION_MS_MAX: i64 = 3650 * 86_400_000;
 
 /// `200ms 10s 5m 2h 4d` in ms.
-pub(super) fn duration_ms(text: &str) -> Option<i64> {
+pub(crate) fn duration_ms(text: &str) -> Option<i64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor: i64 = match unit {
@@ -22,7 +22,7 @@ pub(super) fn duration_ms(text: &str) -> Option<i64> {
 }
 
 /// `2026-01-31` or `2026-01-31T10:00:00Z` in ms since 1970.
-pub(super) fn time_ms(text: &str) -> Option<i64> {
+pub(crate) fn time_ms(text: &str) -> Option<i64> {
     let (date, clock) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let [hour, minute, second] = numbers(clock.strip_suffix('Z')?, ':', [2, 2, 2])?;

@@ -5,19 +5,26 @@
 //!
 //! Absent on purpose: what an answer means (see [`super::outcome`], [`super::compensate`] and [`super::late`]).
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use crate::effect::{Effect, Note};
+use crate::expr::Expr;
 use crate::input::Reply;
-use crate::instance::{Instance, ObligationState, StepStatus};
-use crate::ir::{Definition, Kind, NodeIx, Send};
+use crate::instance::{FrameId, FrameKind, Instance, ObligationState, StepStatus, Token};
+use crate::ir::{Counter, Definition, Kind, Node, NodeIx, Send};
 
 use super::turn::{Halt, Turn};
-use super::{Applied, Reason, compensate, late, outcome};
+use super::{Applied, Reason, compensate, late, outcome, query};
 
 /// What a reply belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// The forward command in flight of this token.
     Token(usize),
+    /// The forward command that this frame holds while steps in `catch` run, or a question is asked.
+    Held(FrameId),
     /// The forward command of this obligation: its step was decided or given up.
     Forward(usize),
     /// The compensating command of this obligation, in flight or refused.
@@ -45,6 +52,7 @@ pub(super) enum Verdict {
 pub(super) fn apply(turn: &mut Turn<'_>, reply: &Reply) -> Result<Applied, Halt> {
     match place(turn.definition, turn.instance, reply) {
         Place::Token(at) => outcome::answered(turn, at, reply),
+        Place::Held(id) => held(turn, id, reply),
         Place::Forward(at) => late::apply(turn, at, reply),
         Place::Back(at) => compensate::answered(turn, at, reply),
         Place::Answered => Ok(Applied::Ignored(Reason::Duplicate)),
@@ -65,26 +73,115 @@ pub(super) fn given_up(turn: &mut Turn<'_>, step: &str) -> Applied {
 pub(super) fn orphan(turn: &mut Turn<'_>, reply: &Reply) -> Applied {
     turn.effects.push(Effect::Orphan {
         reason: format!("command {} was never sent", reply.command),
+        early: None,
     });
     Applied::Ignored(Reason::Orphan)
 }
 
+/// What the names of a contract say about replies.
+pub(super) struct Contract<'a> {
+    success: &'a [String],
+    refusal: &'a [String],
+    types: &'a BTreeMap<String, String>,
+    outcome: Option<&'a Expr>,
+}
+
+impl<'a> From<&'a Send> for Contract<'a> {
+    fn from(send: &'a Send) -> Self {
+        Self {
+            success: &send.success,
+            refusal: &send.refusal,
+            types: &send.types,
+            outcome: send.outcome.as_ref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Counter> for Contract<'a> {
+    fn from(counter: &'a Counter) -> Self {
+        Self {
+            success: &counter.success,
+            refusal: &counter.refusal,
+            types: &counter.types,
+            outcome: counter.outcome.as_ref(),
+        }
+    }
+}
+
+/// The outcome's name: as the reply says, else by its type, else by the contract's expression, else `ok`.
+pub(super) fn named(
+    turn: &Turn<'_>,
+    place: (&str, FrameId),
+    contract: &Contract<'_>,
+    reply: &Reply,
+) -> Result<String, Halt> {
+    if !reply.outcome.is_empty() {
+        return Ok(reply.outcome.clone());
+    }
+    let by_type = reply.r#type.as_ref().and_then(|t| contract.types.get(t));
+    match (by_type, contract.outcome) {
+        (Some(outcome), _) => Ok(outcome.clone()),
+        (None, None) => Ok("ok".to_owned()),
+        (None, Some(expr)) => match turn.value(place, expr, &[("reply", &reply.payload)])? {
+            Value::String(outcome) => Ok(outcome),
+            other => Err(super::turn::wrong(
+                place.0,
+                expr,
+                &other,
+                "an outcome's name",
+            )),
+        },
+    }
+}
+
 /// What `outcome` means for a step. A name that nobody knows says nothing about the effect.
-pub(super) fn verdict(send: &Send, outcome: &str) -> Verdict {
+pub(super) fn verdict<'a>(contract: impl Into<Contract<'a>>, outcome: &str) -> Verdict {
+    let contract = contract.into();
     let named = |names: &[String]| names.iter().any(|name| name == outcome);
-    if named(&send.success) {
+    if named(contract.success) {
         Verdict::Success
-    } else if named(&send.refusal) {
+    } else if named(contract.refusal) {
         Verdict::Refusal
     } else {
         Verdict::Technical
     }
 }
 
+/// What a forward reply says about its step.
+pub(super) fn judged(
+    turn: &Turn<'_>,
+    (node, frame): (&Node, FrameId),
+    send: &Send,
+    reply: &Reply,
+) -> Result<Verdict, Halt> {
+    let outcome = named(turn, (&node.step, frame), &send.into(), reply)?;
+    Ok(verdict(send, &outcome))
+}
+
+/// The answer to a command whose step has steps in `catch` under way, or is being asked about.
+fn held(turn: &mut Turn<'_>, id: FrameId, reply: &Reply) -> Result<Applied, Halt> {
+    if let Some(at) = query::closed(turn, id) {
+        return outcome::answered(turn, at, reply);
+    }
+    let frame = turn.instance.frames.iter_mut().find(|f| f.id == id);
+    let Some(FrameKind::Catch(caught)) = frame.map(|f| &mut f.kind) else {
+        return Ok(given_up(turn, &reply.command.path));
+    };
+    if caught.answer.is_some() {
+        return Ok(Applied::Ignored(Reason::Duplicate));
+    }
+    caught.answer = Some(reply.clone());
+    turn.note(Note::LateReply {
+        step: reply.command.path.clone(),
+    });
+    Ok(Applied::Changed)
+}
+
 /// What the reply belongs to.
 pub(super) fn place(definition: &Definition, instance: &Instance, reply: &Reply) -> Place {
     let command = &reply.command;
-    let Some(node) = sender(definition, &command.path) else {
+    let (step, suffix) = split(&command.path);
+    let Some(node) = sender(definition, step) else {
         return Place::Unknown;
     };
     if command.saga != instance.id {
@@ -93,16 +190,21 @@ pub(super) fn place(definition: &Definition, instance: &Instance, reply: &Reply)
     let obligation = instance
         .obligations
         .iter()
-        .position(|o| o.node == node && o.execution == command.execution);
+        .position(|o| o.node == node && o.execution == command.execution && o.suffix == suffix);
     match (command.compensation, obligation) {
-        (None, obligation) => forward(instance, node, reply, obligation),
+        (None, obligation) => forward(instance, (node, step, suffix), reply, obligation),
         (Some(m), Some(at)) => back(instance, at, m),
         // A tombstone keeps no confirmed obligation.
-        (Some(_), None) => match instance.steps.get(&command.path) {
+        (Some(_), None) => match instance.steps.get(step) {
             Some(StepStatus::Compensated) => Place::Answered,
             _ => Place::Unknown,
         },
     }
+}
+
+/// A command's path: the step's id, and where it stands among repetitions.
+fn split(path: &str) -> (&str, &str) {
+    path.split_at(path.find(['[', '.']).unwrap_or(path.len()))
 }
 
 fn sender(definition: &Definition, step: &str) -> Option<NodeIx> {
@@ -114,20 +216,28 @@ fn sender(definition: &Definition, step: &str) -> Option<NodeIx> {
     NodeIx::try_from(at).ok()
 }
 
-fn forward(instance: &Instance, node: NodeIx, reply: &Reply, obligation: Option<usize>) -> Place {
+fn forward(
+    instance: &Instance,
+    (node, step, suffix): (NodeIx, &str, &str),
+    reply: &Reply,
+    obligation: Option<usize>,
+) -> Place {
     let execution = reply.command.execution;
-    let token = instance
-        .tokens
-        .iter()
-        .position(|t| t.node == node && t.execution == execution && t.pending.is_some());
-    if let Some(at) = token {
+    let is_it = |t: &Token| {
+        let same = t.node == node && t.execution == execution && t.pending.is_some();
+        same && instance.suffix(t.frame) == suffix
+    };
+    if let Some(at) = instance.tokens.iter().position(is_it) {
         return Place::Token(at);
+    }
+    if let Some(id) = holder(instance, is_it) {
+        return Place::Held(id);
     }
     if let Some(at) = obligation {
         return Place::Forward(at);
     }
-    let begun = instance.executions.get(&reply.command.path).copied();
-    match instance.steps.get(&reply.command.path) {
+    let begun = instance.executions.get(step).copied();
+    match instance.steps.get(step) {
         None | Some(StepStatus::Idle | StepStatus::Skipped) => Place::Unknown,
         Some(_) if execution > begun.unwrap_or(1) => Place::Unknown,
         Some(StepStatus::Unknown) => Place::GivenUp,
@@ -135,10 +245,22 @@ fn forward(instance: &Instance, node: NodeIx, reply: &Reply, obligation: Option<
     }
 }
 
+fn holder(instance: &Instance, is_it: impl Fn(&Token) -> bool) -> Option<FrameId> {
+    let holds = |kind: &FrameKind| match kind {
+        FrameKind::Catch(caught) => caught.held.as_ref().is_some_and(&is_it),
+        FrameKind::Query(token) => is_it(token),
+        _ => false,
+    };
+    let frame = instance.frames.iter().find(|f| holds(&f.kind))?;
+    Some(frame.id)
+}
+
 fn back(instance: &Instance, at: usize, m: u32) -> Place {
     let obligation = &instance.obligations[at];
     let sent = match obligation.state {
-        ObligationState::Open | ObligationState::Watched => obligation.compensation - 1,
+        ObligationState::Open | ObligationState::Watched | ObligationState::Due => {
+            obligation.compensation - 1
+        }
         _ => obligation.compensation,
     };
     let awaited = matches!(

@@ -4,14 +4,13 @@
 //!
 //! Absent on purpose: attempts of compensating commands, which never end (see [`super::compensate`]).
 
-use crate::id::CommandId;
 use crate::input::Reply;
-use crate::instance::{Pending, Wake};
+use crate::instance::{Pending, Status, Token, Wake};
 
 use super::ladder::{self, Miss};
 use super::outcome::{self, Failure};
 use super::turn::{Halt, Turn};
-use super::{Applied, Reason, command, compensate};
+use super::{Applied, Reason, command, compensate, deadline, wait};
 
 /// The participant answered `failed` for token `at`.
 pub(super) fn failed(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<Applied, Halt> {
@@ -46,23 +45,31 @@ pub(super) fn fired(turn: &mut Turn<'_>, arm: u64) -> Result<Applied, Halt> {
     }
 }
 
-/// Handles every command whose time has come.
+/// Handles everything whose time has come.
 pub(super) fn rungs(turn: &mut Turn<'_>) -> Result<(), Halt> {
-    // From the end, because a token that is given up leaves the list; one that comes new is not due.
-    for at in (0..turn.instance.tokens.len()).rev() {
-        if let Some(pending) = due(turn, at) {
-            let backoff = pending.backoff;
-            rung(turn, at, backoff)?;
+    // What is handled is due later or gone, so this ends.
+    while let Some(at) = turn
+        .instance
+        .tokens
+        .iter()
+        .position(|t| is_due(t, turn.now))
+    {
+        let backoff = turn.instance.tokens[at].pending.as_ref().map(|p| p.backoff);
+        rung(turn, at, backoff == Some(true))?;
+        if turn.instance.status == Status::Parked {
+            break;
         }
     }
-    compensate::rungs(turn)
+    compensate::rungs(turn)?;
+    wait::rungs(turn)?;
+    deadline::rungs(turn)
 }
 
 /// Begins the ladder of token `at` anew, after a back-off.
 pub(super) fn fresh_ladder(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
-    let (node, send) = turn.send_at(turn.instance.tokens[at].node)?;
-    let execution = turn.instance.tokens[at].execution;
-    let id = CommandId::forward(&turn.instance.id, &node.step, execution);
+    let token = &turn.instance.tokens[at];
+    let (_, send) = turn.send_at(token.node)?;
+    let id = command::id(turn, token)?;
     let now = turn.now;
     if let Some(pending) = turn.instance.tokens[at].pending.as_mut() {
         pending.due_ms = now.saturating_add(ladder::backoff_ms(&send.retry, &id, pending));
@@ -73,9 +80,9 @@ pub(super) fn fresh_ladder(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
     Ok(())
 }
 
-fn due<'t>(turn: &'t Turn<'_>, at: usize) -> Option<&'t Pending> {
-    let pending = turn.instance.tokens.get(at)?.pending.as_ref()?;
-    (pending.due_ms <= turn.now).then_some(pending)
+fn is_due(token: &Token, now: i64) -> bool {
+    let pending = token.pending.as_ref();
+    pending.is_some_and(|pending| pending.due_ms <= now)
 }
 
 fn rung(turn: &mut Turn<'_>, at: usize, backoff: bool) -> Result<(), Halt> {
@@ -92,7 +99,7 @@ fn missed(turn: &mut Turn<'_>, at: usize, miss: Miss, reply: Option<&Reply>) -> 
     let Some(pending) = &token.pending else {
         return Ok(());
     };
-    let id = CommandId::forward(&turn.instance.id, &node.step, token.execution);
+    let id = command::id(turn, &token)?;
     match ladder::next_attempt_ms(&send.retry, &id, pending, miss, turn.now) {
         None => outcome::unknown(turn, at, &Failure::missed(miss, reply)),
         Some(due) if due <= turn.now => command::resend(turn, at),

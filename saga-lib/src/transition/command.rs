@@ -9,16 +9,33 @@ use serde_json::Value;
 
 use crate::effect::{Command, Effect, Note};
 use crate::id::CommandId;
-use crate::instance::{Obligation, Pending, StepStatus, Token};
+use crate::instance::{FrameId, Obligation, Pending, StepStatus, Token};
 use crate::ir::{Compensation, Counter, Node, NodeIx, Send, Target};
 
 use super::turn::{Halt, Turn};
 
-/// Sends the forward command of an execution for the first time and leaves a token at its node.
-pub(super) fn start(turn: &mut Turn<'_>, ix: NodeIx, execution: u32) -> Result<(), Halt> {
+/// Sends the forward command of a step that the program came to.
+pub(super) fn start(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx) -> Result<(), Halt> {
+    let (node, _) = turn.send_at(ix)?;
+    let used = turn.instance.floors.get(&node.step).copied();
+    execute(turn, frame, ix, used.unwrap_or(0) + 1, None)
+}
+
+/// Sends the forward command of an execution for the first time and leaves a token at its node. An operator may bring another request.
+pub(super) fn execute(
+    turn: &mut Turn<'_>,
+    frame: FrameId,
+    ix: NodeIx,
+    execution: u32,
+    request: Option<&Value>,
+) -> Result<(), Halt> {
     let (node, send) = turn.send_at(ix)?;
-    let request = turn.evaluate(&node.step, &send.payload, &[])?;
-    let key = turn.record_key(&node.step, send.key.as_ref())?;
+    let place = (node.step.as_str(), frame);
+    let request = match request {
+        Some(request) => request.clone(),
+        None => turn.evaluate(place, &send.payload, &[])?,
+    };
+    let key = turn.record_key(place, send.key.as_ref())?;
     let pending = Pending {
         attempt: 1,
         first_ms: turn.now,
@@ -30,20 +47,23 @@ pub(super) fn start(turn: &mut Turn<'_>, ix: NodeIx, execution: u32) -> Result<(
     };
     let token = Token {
         node: ix,
+        frame,
         execution,
         pending: Some(pending),
+        due_ms: None,
+        sla_ms: node.sla_ms.map(|after| turn.now.saturating_add(after)),
     };
     if execution > 1 {
-        turn.instance
-            .executions
-            .insert(node.step.clone(), execution);
+        let highest = &mut turn.instance.executions;
+        let highest = highest.entry(node.step.clone()).or_insert(execution);
+        *highest = execution.max(*highest);
     }
     turn.step_is(&node.step, StepStatus::Pending);
     turn.note(Note::StepStarted {
         step: node.step.clone(),
     });
     turn.moment(format!("{}: command sent", node.step));
-    emit_forward(turn, node, send, &token);
+    emit_forward(turn, node, send, &token)?;
     turn.instance.tokens.push(token);
     Ok(())
 }
@@ -60,7 +80,7 @@ pub(super) fn resend(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
     let token = turn.instance.tokens[at].clone();
     turn.step_is(&node.step, StepStatus::Pending);
     note_resent(turn, node, attempt, false);
-    emit_forward(turn, node, send, &token);
+    emit_forward(turn, node, send, &token)?;
     Ok(())
 }
 
@@ -81,7 +101,7 @@ pub(super) fn start_compensation(turn: &mut Turn<'_>, at: usize) -> Result<(), H
     });
     let obligation = obligation.clone();
     turn.moment(format!("compensation of {}: command sent", node.step));
-    emit_back(turn, node, back, &obligation);
+    emit_back(turn, node, back, &obligation)?;
     Ok(())
 }
 
@@ -97,8 +117,27 @@ pub(super) fn resend_compensation(turn: &mut Turn<'_>, at: usize) -> Result<(), 
     let attempt = pending.attempt;
     let obligation = turn.instance.obligations[at].clone();
     note_resent(turn, node, attempt, true);
-    emit_back(turn, node, back, &obligation);
+    emit_back(turn, node, back, &obligation)?;
     Ok(())
+}
+
+/// The id of the forward command of a token.
+pub(super) fn id(turn: &Turn<'_>, token: &Token) -> Result<CommandId, Halt> {
+    let missing = || Halt::program(None, format!("the definition has no node {}", token.node));
+    let id = turn.instance.command_of(turn.definition, token);
+    id.ok_or_else(missing)
+}
+
+/// The id of the forward command of an obligation.
+pub(super) fn id_behind(turn: &Turn<'_>, obligation: &Obligation) -> Result<CommandId, Halt> {
+    let missing = || {
+        Halt::program(
+            None,
+            format!("the definition has no node {}", obligation.node),
+        )
+    };
+    let id = turn.instance.command_behind(turn.definition, obligation);
+    id.ok_or_else(missing)
 }
 
 /// The compensating command that a definition declares for a step.
@@ -126,25 +165,32 @@ fn note_resent(turn: &mut Turn<'_>, node: &Node, attempt: u32, compensation: boo
     });
 }
 
-fn emit_forward(turn: &mut Turn<'_>, node: &Node, send: &Send, token: &Token) {
+fn emit_forward(turn: &mut Turn<'_>, node: &Node, send: &Send, token: &Token) -> Result<(), Halt> {
     let Some(pending) = &token.pending else {
-        return;
+        return Ok(());
     };
-    let id = CommandId::forward(&turn.instance.id, &node.step, token.execution);
+    let id = id(turn, token)?;
     let payload = pending.request.clone();
     let key = pending.key.clone();
     emit(turn, node, &send.target, id, pending, (payload, key));
+    Ok(())
 }
 
-fn emit_back(turn: &mut Turn<'_>, node: &Node, back: &Counter, obligation: &Obligation) {
+fn emit_back(
+    turn: &mut Turn<'_>,
+    node: &Node,
+    back: &Counter,
+    obligation: &Obligation,
+) -> Result<(), Halt> {
     let Some(pending) = &obligation.pending else {
-        return;
+        return Ok(());
     };
-    let forward = CommandId::forward(&turn.instance.id, &node.step, obligation.execution);
+    let forward = id_behind(turn, obligation)?;
     let id = forward.compensated_by(obligation.compensation);
     let payload = obligation.payload.clone();
     let key = obligation.key.clone();
     emit(turn, node, &back.target, id, pending, (payload, key));
+    Ok(())
 }
 
 fn emit(

@@ -1,32 +1,22 @@
-//! Compensation: walking back over completed and unknown executions.
+//! Compensation: the counter-commands of completed and unknown executions.
 //!
-//! Invariants: executions compensate in reverse order of completion, the next one after the previous is confirmed; past the pivot
-//! nothing turns back; an obligation leaves the log only confirmed, refused by its step, or at the end of retention.
+//! Invariants: past the pivot nothing turns back; an obligation leaves the log only confirmed, refused by its step, or at the end of
+//! retention.
 //!
-//! Absent on purpose: a last attempt. A compensation that fails technically is tried for ever, with an open incident.
+//! Absent on purpose: their order (see [`super::unwind`]), and a last attempt. A compensation that fails technically is tried for ever, with an open incident.
 
 use serde_json::json;
 
 use crate::effect::Note;
-use crate::id::CommandId;
 use crate::input::Reply;
-use crate::instance::{Incident, IncidentKind, ObligationState, Status, StepStatus};
+use crate::instance::{Incident, IncidentKind, ObligationState, ROOT, StepStatus};
 
+use super::answer::{self, Verdict};
 use super::turn::{Halt, Turn};
-use super::{Applied, Reason, attempt, command, ladder, parked};
+use super::{Applied, Reason, attempt, command, ladder, parked, unwind};
 
 /// Failed attempts after which an incident opens.
 pub const FAILURES_BEFORE_INCIDENT: u32 = 5;
-
-/// Turns back because of `cause`.
-pub(super) fn turn_back(turn: &mut Turn<'_>, cause: &str) -> Result<(), Halt> {
-    turn.instance.status = Status::Compensating;
-    turn.instance.tokens.clear();
-    turn.note(Note::CompensationStarted {
-        cause: cause.to_owned(),
-    });
-    next(turn)
-}
 
 /// Turns back because of the recorded cancel, now that `step` is decided.
 pub(super) fn turn_back_cancelled(turn: &mut Turn<'_>, step: &str) -> Result<(), Halt> {
@@ -38,37 +28,20 @@ pub(super) fn turn_back_cancelled(turn: &mut Turn<'_>, step: &str) -> Result<(),
         "reason": reason,
         "attempts": 0,
     }));
-    turn_back(turn, "cancel")
+    unwind::all(turn, "cancel")
 }
 
 /// From here the instance only goes forward: what is known to be done stays done, and a recorded cancel came too late.
 pub(super) fn pass_pivot(turn: &mut Turn<'_>) {
     turn.instance.past_pivot = true;
     // A step that was given up still owes: if a late success proves its effect, that execution is compensated.
-    turn.instance
-        .obligations
-        .retain(|o| o.state != ObligationState::Open);
+    // And so does what was done in a part that is being undone.
+    let mut obligations = std::mem::take(&mut turn.instance.obligations);
+    obligations
+        .retain(|o| o.state != ObligationState::Open || unwind::is_owed(turn.instance, &o.lineage));
+    turn.instance.obligations = obligations;
     if turn.instance.cancel.take().is_some() {
         turn.moment("cancel without effect: past the pivot".to_owned());
-    }
-}
-
-/// Sends the next compensation, unless one is under way.
-pub(super) fn next(turn: &mut Turn<'_>) -> Result<(), Halt> {
-    let obligations = &turn.instance.obligations;
-    let busy = |state| {
-        matches!(
-            state,
-            ObligationState::Compensating | ObligationState::Refused
-        )
-    };
-    let waiting = |state| matches!(state, ObligationState::Open | ObligationState::Watched);
-    if obligations.iter().any(|o| busy(o.state)) {
-        return Ok(());
-    }
-    match obligations.iter().rposition(|o| waiting(o.state)) {
-        Some(at) => start(turn, at),
-        None => Ok(()),
     }
 }
 
@@ -83,13 +56,21 @@ pub(super) fn start(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
 /// Applies the answer to the compensating command of obligation `at`.
 pub(super) fn answered(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<Applied, Halt> {
     let state = turn.instance.obligations[at].state;
-    match (reply.outcome.as_str(), state) {
-        ("ok", _) => confirmed(turn, at)?,
+    match (verdict(turn, at, reply)?, state) {
+        (Verdict::Success, _) => confirmed(turn, at)?,
         (_, ObligationState::Refused) => return Ok(Applied::Ignored(Reason::Duplicate)),
-        ("refused", _) => refused(turn, at, reply)?,
-        _ => return failed(turn, at, reply),
+        (Verdict::Refusal, _) => refused(turn, at, reply)?,
+        (Verdict::Technical, _) => return failed(turn, at, reply),
     }
     Ok(Applied::Changed)
+}
+
+/// What the answer to the compensating command of obligation `at` says.
+pub(super) fn verdict(turn: &Turn<'_>, at: usize, reply: &Reply) -> Result<Verdict, Halt> {
+    let (node, send) = turn.send_at(turn.instance.obligations[at].node)?;
+    let counter = command::counter(node, send)?;
+    let outcome = answer::named(turn, (&node.step, ROOT), &counter.into(), reply)?;
+    Ok(answer::verdict(counter, &outcome))
 }
 
 /// Handles every compensating command whose time has come.
@@ -120,15 +101,17 @@ fn confirmed(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
     turn.step_is(&node.step, StepStatus::Compensated);
     note_finished(turn, &node.step, "confirmed", None);
     close_incident(turn, &node.step);
-    match turn.instance.status {
-        Status::Compensating => next(turn),
+    if turn.instance.status.is_final() {
         // The window for late replies begins anew.
-        status if status.is_final() => {
-            turn.instance.finished_ms = Some(turn.now);
-            Ok(())
-        }
-        _ => Ok(()),
+        turn.instance.finished_ms = Some(turn.now);
     }
+    Ok(())
+}
+
+/// An operator says that what this obligation stands for is settled.
+pub(super) fn settled(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
+    turn.moment("settled by an operator".to_owned());
+    confirmed(turn, at)
 }
 
 fn refused(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(), Halt> {
@@ -167,8 +150,7 @@ fn missed(turn: &mut Turn<'_>, at: usize, cause: &str) -> Result<(), Halt> {
     let obligation = turn.instance.obligations[at].clone();
     let (node, send) = turn.send_at(obligation.node)?;
     let retry = &command::counter(node, send)?.retry;
-    let id = CommandId::forward(&turn.instance.id, &node.step, obligation.execution)
-        .compensated_by(obligation.compensation);
+    let id = command::id_behind(turn, &obligation)?.compensated_by(obligation.compensation);
     let now = turn.now;
     let Some(pending) = turn.instance.obligations[at].pending.as_mut() else {
         return Ok(());

@@ -11,11 +11,11 @@
 
 use crate::effect::Note;
 use crate::input::Reply;
-use crate::instance::{ObligationState, Status, StepStatus};
+use crate::instance::{ObligationState, ROOT, Status, StepStatus};
 
 use super::answer::{self, Verdict};
 use super::turn::{Halt, Turn};
-use super::{Applied, Reason, compensate};
+use super::{Applied, Reason, unwind};
 
 /// Applies a forward reply whose execution stands in the compensation log at `at`.
 pub(super) fn apply(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<Applied, Halt> {
@@ -25,8 +25,11 @@ pub(super) fn apply(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<App
         return Ok(Applied::Ignored(Reason::Duplicate));
     }
     let state = obligation.state;
-    let unsent = matches!(state, ObligationState::Open | ObligationState::Watched);
-    match answer::verdict(send, &reply.outcome) {
+    let unsent = matches!(
+        state,
+        ObligationState::Open | ObligationState::Watched | ObligationState::Due
+    );
+    match answer::judged(turn, (node, ROOT), send, reply)? {
         Verdict::Success => success(turn, at, &node.step, state)?,
         Verdict::Refusal if unsent => refusal(turn, at, &node.step)?,
         _ => return Ok(answer::given_up(turn, &node.step)),
@@ -37,31 +40,23 @@ pub(super) fn apply(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<App
 fn success(turn: &mut Turn<'_>, at: usize, step: &str, state: ObligationState) -> Result<(), Halt> {
     note(turn, step);
     turn.instance.obligations[at].unknown = false;
-    match (state, turn.instance.status) {
-        (ObligationState::Watched, Status::Compensating) => {
-            turn.instance.obligations[at].state = ObligationState::Open;
-            Ok(())
-        }
-        (ObligationState::Watched, _) => compensate::start(turn, at),
-        (ObligationState::Confirmed, status) => reopen(turn, at, step, status),
-        _ => Ok(()),
+    match state {
+        ObligationState::Watched => turn.instance.obligations[at].state = ObligationState::Due,
+        ObligationState::Confirmed => return reopen(turn, at, step),
+        _ => {}
     }
+    Ok(())
 }
 
 /// The effect came after its compensation was confirmed: it is compensated once more.
-fn reopen(turn: &mut Turn<'_>, at: usize, step: &str, status: Status) -> Result<(), Halt> {
-    turn.instance.obligations[at].compensation += 1;
-    match status {
-        Status::Compensated => {
-            turn.instance.obligations[at].state = ObligationState::Open;
-            compensate::turn_back(turn, step)
-        }
-        Status::Compensating => {
-            turn.instance.obligations[at].state = ObligationState::Open;
-            compensate::next(turn)
-        }
-        _ => compensate::start(turn, at),
+fn reopen(turn: &mut Turn<'_>, at: usize, step: &str) -> Result<(), Halt> {
+    let obligation = &mut turn.instance.obligations[at];
+    obligation.compensation += 1;
+    obligation.state = ObligationState::Due;
+    if turn.instance.status == Status::Compensated {
+        return unwind::all(turn, step);
     }
+    Ok(())
 }
 
 /// The step has no effect after all: nothing is owed.
@@ -69,9 +64,6 @@ fn refusal(turn: &mut Turn<'_>, at: usize, step: &str) -> Result<(), Halt> {
     note(turn, step);
     turn.instance.obligations.remove(at);
     turn.step_is(step, StepStatus::Refused);
-    if turn.instance.status == Status::Compensating {
-        return compensate::next(turn);
-    }
     Ok(())
 }
 

@@ -6,23 +6,23 @@
 //! refusal    turn back                 turn back          park
 //! unknown    obligation, turn back     park               park
 //! ```
-//! `catch` may choose otherwise, but never both directions and never back after the pivot.
+//! `catch` and a second provider may choose otherwise (see [`super::catch`] and [`super::retreat`]). In a part of the program that is
+//! being left an outcome is only noted.
 //!
 //! Absent on purpose: attempts (see [`super::attempt`]) and the walk back (see [`super::compensate`]).
-
-use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use crate::effect::Note;
 use crate::input::Reply;
 use crate::instance::{IncidentKind, Obligation, ObligationState, Pending, StepStatus, Token};
-use crate::ir::{Compensation, Directive, Node, Send, StepKind};
+use crate::ir::{Compensation, Counter, Directive, Node, Send, StepKind};
 
 use super::answer::{self, Verdict};
+use super::catch::{self, Matter};
 use super::ladder::Miss;
 use super::turn::{Halt, Turn};
-use super::{Applied, attempt, command, compensate, parked, run};
+use super::{Applied, attempt, compensate, parked, query, retreat, run, unwind};
 
 /// New executions of one step that `catch: retry` may begin.
 pub(super) const EXECUTIONS_MAX: u32 = 100;
@@ -39,6 +39,15 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    /// An outcome without a cause.
+    pub(super) fn named(outcome: &str) -> Self {
+        Self {
+            outcome: outcome.to_owned(),
+            code: None,
+            reason: None,
+        }
+    }
+
     /// What the participant said.
     pub(super) fn said(reply: &Reply) -> Self {
         Self {
@@ -62,7 +71,7 @@ impl Failure {
     }
 
     /// `error` in expressions.
-    fn error(&self, step: &str, attempts: u32) -> Value {
+    pub(super) fn error(&self, step: &str, attempts: u32) -> Value {
         json!({
             "step": step,
             "outcome": self.outcome,
@@ -79,228 +88,261 @@ impl Failure {
 
 /// Applies the answer to the command in flight of token `at`.
 pub(super) fn answered(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<Applied, Halt> {
-    let (_, send) = turn.send_at(turn.instance.tokens[at].node)?;
-    match answer::verdict(send, &reply.outcome) {
-        Verdict::Success => succeeded(turn, at, reply)?,
-        Verdict::Refusal => refused(turn, at, reply)?,
-        Verdict::Technical => return attempt::failed(turn, at, reply),
+    let token = &turn.instance.tokens[at];
+    let (node, send) = turn.send_at(token.node)?;
+    let outcome = answer::named(turn, (&node.step, token.frame), &send.into(), reply)?;
+    let verdict = answer::verdict(send, &outcome);
+    let reply = &Reply {
+        outcome,
+        ..reply.clone()
+    };
+    let asked = query::asked_by(turn, token);
+    match (verdict, asked) {
+        (Verdict::Technical, _) => return attempt::failed(turn, at, reply),
+        (verdict, Some(id)) => query::decided(turn, id, reply, verdict == Verdict::Success)?,
+        (Verdict::Success, None) => succeeded(turn, at, reply)?,
+        (Verdict::Refusal, None) => refused(turn, at, reply)?,
     }
     Ok(Applied::Changed)
 }
 
 /// The step's effect exists.
-fn succeeded(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(), Halt> {
+pub(super) fn succeeded(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(), Halt> {
     let token = turn.instance.tokens.remove(at);
     let (node, send) = turn.send_at(token.node)?;
-    keep(turn, node, send, reply)?;
+    let stopped = turn.instance.is_stopped(token.frame);
+    keep(turn, node, &token, send, reply, stopped)?;
     turn.step_is(&node.step, StepStatus::Succeeded);
     note_finished(turn, node, &token, "succeeded", None);
     if send.kind == StepKind::Pivot {
         compensate::pass_pivot(turn);
     }
-    let state = ObligationState::Open;
-    oblige(turn, node, send, &token, state, Some(&reply.payload))?;
-    if turn.instance.cancel.is_some() {
-        return compensate::turn_back_cancelled(turn, &node.step);
+    oblige(turn, &token, ObligationState::Open, Some(&reply.payload))?;
+    if stopped {
+        return Ok(());
     }
-    match directive(node, &node.step, &[&reply.outcome])? {
-        Some(Directive::Compensate) if !turn.instance.past_pivot => {
-            fail(turn, node, &token, &Failure::said(reply));
-            compensate::turn_back(turn, &node.step)
+    run::milestone(turn, node);
+    let entry = catch::entry(node, &[&reply.outcome]);
+    match entry.map(|catch| (catch.run, catch.then)) {
+        None | Some((None, Directive::Continue | Directive::Retry)) => {
+            turn.go(token.frame, node.next);
+            Ok(())
         }
-        Some(Directive::Park | Directive::Compensate) => Err(Halt::program(
-            Some(&node.step),
-            format!(
-                "step {}: a success cannot park or turn back here",
-                node.step
-            ),
-        )),
-        _ => run::run(turn, node.next),
+        Some((None, Directive::Park)) => Err(misplaced(node)),
+        Some((_, Directive::Compensate)) if turn.instance.past_pivot => Err(misplaced(node)),
+        Some(_) => {
+            let error = failed(&token, node, &Failure::said(reply));
+            let matter = matter(&token, None, error, &reply.payload);
+            catch::follow(turn, matter, entry)
+        }
     }
 }
 
 /// The step definitely has no effect.
-fn refused(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(), Halt> {
+pub(super) fn refused(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(), Halt> {
     let token = turn.instance.tokens.remove(at);
-    let (node, _) = turn.send_at(token.node)?;
+    let (node, send) = turn.send_at(token.node)?;
     let failure = Failure::said(reply);
     turn.step_is(&node.step, StepStatus::Refused);
     note_finished(turn, node, &token, "refused", failure.cause());
+    if turn.instance.is_stopped(token.frame) {
+        return Ok(());
+    }
     if turn.instance.cancel.is_some() {
         return compensate::turn_back_cancelled(turn, &node.step);
     }
-    match directive(node, &node.step, &[&failure.outcome, "any"])? {
-        Some(Directive::Continue) => return run::run(turn, node.next),
-        Some(Directive::Retry) if token.execution < EXECUTIONS_MAX => {
-            return command::start(turn, token.node, token.execution + 1);
-        }
-        None | Some(Directive::Compensate) if !turn.instance.past_pivot => {
-            fail(turn, node, &token, &failure);
-            return compensate::turn_back(turn, &node.step);
-        }
-        directive => {
-            let decided = Token {
-                pending: None,
-                ..token.clone()
-            };
-            stop(turn, node, &token, &failure, incident(directive));
-            turn.instance.tokens.push(decided);
-        }
+    if send.fallback.is_some() {
+        turn.moment(format!("{}: the second provider is asked", node.step));
+        turn.go(token.frame, send.fallback);
+        return Ok(());
     }
-    Ok(())
+    let error = failed(&token, node, &failure);
+    let decided = Token {
+        pending: None,
+        ..token.clone()
+    };
+    let matter = matter(&token, Some(decided), error, &reply.payload);
+    catch::follow(turn, matter, catch::entry(node, &[&failure.outcome, "any"]))
 }
 
 /// Nobody knows whether the step has its effect, and the attempts are used up.
 pub(super) fn unknown(turn: &mut Turn<'_>, at: usize, failure: &Failure) -> Result<(), Halt> {
     let token = turn.instance.tokens.remove(at);
     let (node, send) = turn.send_at(token.node)?;
-    let directive = directive(node, &node.step, &[&failure.outcome, "any"])?;
-    let cancelled = turn.instance.cancel.is_some();
-    if send.kind != StepKind::Pivot && cancelled && !turn.instance.past_pivot {
-        give_up(turn, node, send, &token, failure, ObligationState::Open)?;
-        return compensate::turn_back_cancelled(turn, &node.step);
+    if let Some(id) = query::asked_by(turn, &token) {
+        return query::unanswered(turn, id, failure);
     }
-    match directive {
-        Some(Directive::Retry) => {
+    if turn.instance.is_stopped(token.frame) {
+        let state = catch::left_as(turn, token.frame);
+        return give_up(turn, &token, failure, state);
+    }
+    if retreat::is_possible(send) {
+        return retreat::begin(turn, &token, failure);
+    }
+    let entry = catch::entry(node, &[&failure.outcome, "any"]);
+    let then = entry.map(|catch| catch.then);
+    let plain = entry.is_none_or(|catch| catch.run.is_none());
+    match then {
+        Some(Directive::Retry) if plain => {
             turn.instance.tokens.push(token);
             let at = turn.instance.tokens.len() - 1;
             return attempt::fresh_ladder(turn, at);
         }
         // Neither direction is safe while the pivot is unknown, whatever the definition says.
-        _ if send.kind == StepKind::Pivot => {
-            hold(turn, node, token, failure, IncidentKind::UnknownPivot);
-        }
-        Some(Directive::Continue) => {
-            give_up(turn, node, send, &token, failure, ObligationState::Watched)?;
-            return run::run(turn, node.next);
-        }
-        None | Some(Directive::Compensate) if !turn.instance.past_pivot => {
-            give_up(turn, node, send, &token, failure, ObligationState::Open)?;
-            fail(turn, node, &token, failure);
-            return compensate::turn_back(turn, &node.step);
-        }
-        directive => hold(turn, node, token, failure, incident(directive)),
+        _ if send.kind == StepKind::Pivot => return query::ask(turn, token, failure),
+        _ => {}
     }
-    Ok(())
+    let error = failed(&token, node, failure);
+    let held = held(turn, &token, failure, then)?;
+    let matter = matter(&token, held, error, &Value::Null);
+    catch::follow(turn, matter, entry)
 }
 
-/// Gives the command in flight of token `at` up, because an operator cancelled a parked instance.
-pub(super) fn abandon(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
-    let token = turn.instance.tokens.remove(at);
-    let (node, send) = turn.send_at(token.node)?;
+/// A held token goes back, and what it waited for is given up.
+pub(super) fn forget(turn: &mut Turn<'_>, token: &Token) -> Result<(), Halt> {
     if token.pending.is_none() {
         return Ok(());
     }
-    let failure = Failure {
-        outcome: "cancel".to_owned(),
-        code: None,
-        reason: None,
-    };
-    give_up(turn, node, send, &token, &failure, ObligationState::Open)
-}
-
-/// Sets `error` for what follows.
-fn fail(turn: &mut Turn<'_>, node: &Node, token: &Token, failure: &Failure) {
-    let attempts = token.pending.as_ref().map_or(0, |p| p.attempt);
-    turn.instance.error = Some(failure.error(&node.step, attempts));
+    let state = catch::left_as(turn, token.frame);
+    give_up(turn, token, &Failure::named("cancel"), state)
 }
 
 /// The step's outcome is unknown: from here on its effect counts as possible.
-fn give_up(
+pub(super) fn give_up(
     turn: &mut Turn<'_>,
-    node: &Node,
-    send: &Send,
     token: &Token,
     failure: &Failure,
     state: ObligationState,
 ) -> Result<(), Halt> {
+    let (node, _) = turn.send_at(token.node)?;
     turn.step_is(&node.step, StepStatus::Unknown);
     note_finished(turn, node, token, "unknown", Some(&failure.outcome));
-    oblige(turn, node, send, token, state, None)
+    oblige(turn, token, state, None)
 }
 
 /// Parks with the command still in flight: its reply, or a retry, goes on from here.
-fn hold(turn: &mut Turn<'_>, node: &Node, token: Token, failure: &Failure, kind: IncidentKind) {
+pub(super) fn hold(
+    turn: &mut Turn<'_>,
+    token: Token,
+    failure: &Failure,
+    kind: IncidentKind,
+) -> Result<(), Halt> {
+    let (node, _) = turn.send_at(token.node)?;
     turn.step_is(&node.step, StepStatus::Unknown);
     note_finished(turn, node, &token, "unknown", Some(&failure.outcome));
-    stop(turn, node, &token, failure, kind);
-    turn.instance.tokens.push(token);
-}
-
-fn stop(turn: &mut Turn<'_>, node: &Node, token: &Token, failure: &Failure, kind: IncidentKind) {
-    fail(turn, node, token, failure);
+    let path = format!("{}{}", node.step, turn.instance.suffix(token.frame));
     let attempts = token.pending.as_ref().map_or(0, |p| p.attempt);
+    turn.instance.error = Some(failure.error(&node.step, attempts));
     let cause = failure.reason.as_deref().or(failure.code.as_deref());
     let detail = format!(
-        "step {}: {} after {attempts} attempt(s){}",
-        node.step,
+        "step {path}: {} after {attempts} attempt(s){}",
         failure.outcome,
         cause.map_or_else(String::new, |cause| format!(": {cause}")),
     );
-    parked::park(turn, kind, Some(&node.step), detail);
-}
-
-fn incident(directive: Option<Directive>) -> IncidentKind {
-    match directive {
-        Some(Directive::Park) => IncidentKind::Declared,
-        _ => IncidentKind::RetriesExhausted,
-    }
-}
-
-/// Stores what the step keeps of the reply under the step's id.
-fn keep(turn: &mut Turn<'_>, node: &Node, send: &Send, reply: &Reply) -> Result<(), Halt> {
-    let kept = match &send.keep {
-        None => Ok(reply.payload.clone()),
-        Some(fields) => kept_fields(turn, node, fields, &reply.payload),
-    };
-    match kept {
-        Ok(kept) => turn.instance.data.insert(node.step.clone(), kept),
-        // A cancelled instance needs no result to go on with: a fault here must not keep it from turning back.
-        Err(_) if turn.instance.cancel.is_some() && send.kind != StepKind::Pivot => None,
-        Err(halt) => return Err(halt),
-    };
+    parked::park(turn, kind, Some(&path), detail);
+    turn.instance.tokens.push(token);
     Ok(())
 }
 
-fn kept_fields(
-    turn: &Turn<'_>,
+/// Gives an unknown outcome up unless the step may go on from here; then its token is held.
+fn held(
+    turn: &mut Turn<'_>,
+    token: &Token,
+    failure: &Failure,
+    then: Option<Directive>,
+) -> Result<Option<Token>, Halt> {
+    let back = !turn.instance.past_pivot;
+    match then {
+        Some(Directive::Continue) => give_up(turn, token, failure, ObligationState::Watched)?,
+        None | Some(Directive::Compensate) if back => {
+            give_up(turn, token, failure, ObligationState::Open)?;
+        }
+        _ => {
+            let (node, _) = turn.send_at(token.node)?;
+            turn.step_is(&node.step, StepStatus::Unknown);
+            note_finished(turn, node, token, "unknown", Some(&failure.outcome));
+            return Ok(Some(token.clone()));
+        }
+    }
+    Ok(None)
+}
+
+fn matter(token: &Token, held: Option<Token>, error: Value, reply: &Value) -> Matter {
+    Matter {
+        ix: token.node,
+        frame: token.frame,
+        held,
+        error,
+        reply: reply.clone(),
+    }
+}
+
+/// `error` for what follows.
+fn failed(token: &Token, node: &Node, failure: &Failure) -> Value {
+    let attempts = token.pending.as_ref().map_or(0, |p| p.attempt);
+    failure.error(&node.step, attempts)
+}
+
+fn misplaced(node: &Node) -> Halt {
+    Halt::program(
+        Some(&node.step),
+        format!(
+            "step {}: a success cannot park or turn back here",
+            node.step
+        ),
+    )
+}
+
+/// Stores what the step keeps of the reply under the step's name.
+fn keep(
+    turn: &mut Turn<'_>,
     node: &Node,
-    fields: &BTreeMap<String, crate::ir::Template>,
-    reply: &Value,
-) -> Result<Value, Halt> {
-    let field = |(name, template): (&String, _)| {
-        let value = turn.evaluate(&node.step, template, &[("reply", reply)])?;
-        Ok((name.clone(), value))
+    token: &Token,
+    send: &Send,
+    reply: &Reply,
+    stopped: bool,
+) -> Result<(), Halt> {
+    let kept = match &send.keep {
+        None => Ok(reply.payload.clone()),
+        Some(fields) => turn
+            .evaluate_all(
+                (&node.step, token.frame),
+                fields,
+                &[("reply", &reply.payload)],
+            )
+            .map(|fields| fields.into_iter().collect()),
     };
-    fields.iter().map(field).collect()
+    match kept {
+        Ok(kept) => turn.store(token.frame, node.result(), kept),
+        // What is being left needs no result to go on with: a fault here must not keep it from turning back.
+        Err(_) if stopped => {}
+        Err(halt) => return Err(halt),
+    }
+    Ok(())
 }
 
 /// Records that this execution has, or may have, an effect. The compensation's body is computed now, so that later changes of the data
-/// cannot alter it. After the pivot nothing is owed.
+/// cannot alter it. After the pivot nothing is owed, unless the part around it is being undone.
 fn oblige(
     turn: &mut Turn<'_>,
-    node: &Node,
-    send: &Send,
     token: &Token,
     state: ObligationState,
     reply: Option<&Value>,
 ) -> Result<(), Halt> {
+    let (node, send) = turn.send_at(token.node)?;
     let (Compensation::Command(counter), Some(pending)) = (&send.compensation, &token.pending)
     else {
         return Ok(());
     };
-    if turn.instance.past_pivot {
+    if turn.instance.past_pivot && !unwind::is_undone(turn.instance, token.frame) {
         return Ok(());
     }
-    let mut names = vec![("request", &pending.request)];
-    names.extend(reply.map(|reply| ("reply", reply)));
-    let payload = match &counter.payload {
-        Some(template) => turn.evaluate(&node.step, template, &names)?,
-        None => pending.request.clone(),
-    };
+    let payload = counter_payload(turn, (&node.step, token), counter, pending, reply)?;
     turn.instance.obligations.push(Obligation {
         node: token.node,
         execution: token.execution,
+        suffix: turn.instance.suffix(token.frame),
+        lineage: turn.instance.lineage(token.frame),
         unknown: reply.is_none(),
         payload,
         key: pending.key.clone(),
@@ -311,15 +353,18 @@ fn oblige(
     Ok(())
 }
 
-/// What the definition says about the first of these outcome names that it mentions.
-fn directive(node: &Node, step: &str, names: &[&str]) -> Result<Option<Directive>, Halt> {
-    let caught = names.iter().find_map(|name| node.catch.get(*name));
-    match caught {
-        Some(catch) if catch.run.is_some() => Err(Halt::program(
-            Some(step),
-            format!("step {step}: this release cannot run steps in catch"),
-        )),
-        caught => Ok(caught.map(|catch| catch.then)),
+fn counter_payload(
+    turn: &Turn<'_>,
+    (step, token): (&str, &Token),
+    counter: &Counter,
+    pending: &Pending,
+    reply: Option<&Value>,
+) -> Result<Value, Halt> {
+    let mut names = vec![("request", &pending.request)];
+    names.extend(reply.map(|reply| ("reply", reply)));
+    match &counter.payload {
+        Some(template) => turn.evaluate((step, token.frame), template, &names),
+        None => Ok(pending.request.clone()),
     }
 }
 

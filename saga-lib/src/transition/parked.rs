@@ -7,11 +7,11 @@
 
 use crate::effect::{Effect, Note};
 use crate::input::{Input, Kind, Reply};
-use crate::instance::{Incident, IncidentKind, ObligationState, Status};
+use crate::instance::{Incident, IncidentKind, ObligationState, Status, Token};
 
 use super::answer::{self, Place, Verdict};
 use super::turn::{Halt, Turn};
-use super::{Applied, Reason, attempt, finish, run, signal, start};
+use super::{Applied, Reason, attempt, awaited, compensate, early, finish, run, signal, start};
 
 /// Inputs that a parked instance keeps.
 pub const QUEUE_MAX: usize = 100;
@@ -64,12 +64,16 @@ pub(super) fn reply(turn: &mut Turn<'_>, input: &Input, reply: &Reply) -> Result
         Place::Unknown => answer::orphan(turn, reply),
         Place::Answered => Applied::Ignored(Reason::Duplicate),
         Place::GivenUp => answer::given_up(turn, &reply.command.path),
-        Place::Token(_) if awaits_answer(turn) => answer::given_up(turn, &reply.command.path),
+        Place::Token(at) if awaits_answer(turn) && is_asked(turn, at) => {
+            answer::given_up(turn, &reply.command.path)
+        }
         Place::Forward(at) if !obligations[at].unknown => Applied::Ignored(Reason::Duplicate),
         Place::Back(at) if obligations[at].state == ObligationState::Refused => {
             Applied::Ignored(Reason::Duplicate)
         }
-        Place::Token(_) | Place::Forward(_) | Place::Back(_) => enqueue(turn, input),
+        Place::Token(_) | Place::Held(_) | Place::Forward(_) | Place::Back(_) => {
+            enqueue(turn, input)
+        }
     })
 }
 
@@ -89,6 +93,22 @@ pub(super) fn enqueue(turn: &mut Turn<'_>, input: &Input) -> Applied {
     Applied::Changed
 }
 
+/// Is this the token that the incident is about?
+fn is_asked(turn: &Turn<'_>, at: usize) -> bool {
+    asked(turn) == Some(at)
+}
+
+/// The token that the incident is about.
+pub(super) fn asked(turn: &Turn<'_>) -> Option<usize> {
+    let path = turn.instance.incident.as_ref()?.step.clone()?;
+    let is_it = |token: &Token| {
+        let node = turn.definition.node(token.node);
+        let suffix = turn.instance.suffix(token.frame);
+        node.is_some_and(|node| format!("{}{suffix}", node.step) == path)
+    };
+    turn.instance.tokens.iter().position(is_it)
+}
+
 /// Closes the incident and returns to the status before it.
 pub(super) fn resume(turn: &mut Turn<'_>) {
     let Some(incident) = turn.instance.incident.take() else {
@@ -103,12 +123,14 @@ pub(super) fn resume(turn: &mut Turn<'_>) {
 
 /// Applies what was kept, in order, then what came due meanwhile, once. Stops where the instance parks again.
 pub(super) fn go_on(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    finish::conclude(turn)?;
     while turn.instance.status != Status::Parked && !turn.instance.queue.is_empty() {
         let input = turn.instance.queue.remove(0);
         let (before, effects) = (turn.instance.clone(), turn.effects.len());
         if let Err(halt) = replay(turn, &input) {
             *turn.instance = before;
             turn.effects.truncate(effects);
+            turn.agenda.clear();
             hold(turn, &input, halt);
         }
     }
@@ -131,7 +153,16 @@ fn replay(turn: &mut Turn<'_>, input: &Input) -> Result<(), Halt> {
     let mark = turn.effects.len();
     let applied = match &input.kind {
         Kind::Event(event) if !turn.instance.begun() => start::begin(turn, event)?,
+        Kind::Reply(_) if turn.instance.status == Status::Terminated => Applied::Changed,
         Kind::Reply(reply) => answer::apply(turn, reply)?,
+        Kind::Awaited(event) if turn.instance.direction() == Status::Running => {
+            awaited::arrived(turn, &input.id, event)?
+        }
+        Kind::Awaited(event) => {
+            turn.effects
+                .push(early::orphan(&input.id, event, input.time_ms));
+            return finish::conclude(turn);
+        }
         Kind::Signal(signal) => signal::act(turn, &signal.act)?,
         Kind::Event(_) | Kind::TimerFired { .. } | Kind::Expire { .. } => Applied::Changed,
     };
@@ -172,7 +203,7 @@ fn queueable(turn: &mut Turn<'_>, input: &Input) -> Option<Input> {
             signal::remember(turn, &signal.id);
             Some(input.clone())
         }
-        Kind::Event(_) | Kind::Reply(_) => Some(input.clone()),
+        Kind::Event(_) | Kind::Awaited(_) | Kind::Reply(_) => Some(input.clone()),
     }
 }
 
@@ -188,8 +219,8 @@ fn awaits_answer(turn: &Turn<'_>) -> bool {
 /// Is this the one reply that resolves the incident of a parked instance?
 fn resolves(turn: &Turn<'_>, reply: &Reply) -> Result<bool, Halt> {
     Ok(match answer::place(turn.definition, turn.instance, reply) {
-        Place::Token(at) => awaits_answer(turn) && decides(turn, at, reply)?,
-        Place::Back(at) => confirms(turn, at, reply),
+        Place::Token(at) => awaits_answer(turn) && is_asked(turn, at) && decides(turn, at, reply)?,
+        Place::Back(at) => confirms(turn, at, reply)?,
         _ => false,
     })
 }
@@ -202,20 +233,21 @@ fn answers_incident(turn: &Turn<'_>, input: &Input) -> bool {
 }
 
 fn decides(turn: &Turn<'_>, at: usize, reply: &Reply) -> Result<bool, Halt> {
-    let (_, send) = turn.send_at(turn.instance.tokens[at].node)?;
-    Ok(answer::verdict(send, &reply.outcome) != Verdict::Technical)
+    let token = &turn.instance.tokens[at];
+    let (node, send) = turn.send_at(token.node)?;
+    let verdict = answer::judged(turn, (node, token.frame), send, reply)?;
+    Ok(verdict != Verdict::Technical)
 }
 
 /// Does this reply confirm the compensation whose refusal parked the instance?
-fn confirms(turn: &Turn<'_>, at: usize, reply: &Reply) -> bool {
+fn confirms(turn: &Turn<'_>, at: usize, reply: &Reply) -> Result<bool, Halt> {
     let parked_here = turn
         .instance
         .incident
         .as_ref()
         .is_some_and(|incident| incident.kind == IncidentKind::CompensationRefused);
-    parked_here
-        && turn.instance.obligations[at].state == ObligationState::Refused
-        && reply.outcome == "ok"
+    let refused = turn.instance.obligations[at].state == ObligationState::Refused;
+    Ok(parked_here && refused && compensate::verdict(turn, at, reply)? == Verdict::Success)
 }
 
 fn publish_parked(turn: &mut Turn<'_>) -> Result<(), Halt> {
@@ -225,7 +257,7 @@ fn publish_parked(turn: &mut Turn<'_>) -> Result<(), Halt> {
     for (index, event) in definition.finally.parked.iter().enumerate() {
         // The revision makes the ids of two incidents of one instance differ.
         let name = format!("finally.parked{}@{revision}", finish::ordinal(index));
-        if let Err(halt) = run::publish(turn, &name, event) {
+        if let Err(halt) = run::publish_last(turn, &name, event) {
             turn.effects.truncate(mark);
             return Err(halt);
         }

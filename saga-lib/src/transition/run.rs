@@ -1,38 +1,55 @@
-//! Running the program: from a node until something must be awaited.
+//! Running the program: from places on the agenda until everything waits.
 //!
-//! Absent on purpose: the node kinds Branch, Fork, Join, Iterate, Wait, Scope and End. The compiler of this release does not emit them;
-//! an instance that meets one is parked, so that a later release can go on with it.
+//! The agenda holds a frame and a position in its sequence; the end of a sequence closes the frame. What became possible by that (a
+//! block that is empty now, a compensation whose turn it is) puts new places there, so the two alternate until nothing moves.
+//!
+//! Absent on purpose: ends of bodies (see [`super::body`]) and leaving them (see [`super::unwind`]).
 
 use std::collections::BTreeMap;
 
 use crate::effect::{self, Effect, Note};
-use crate::instance::StepStatus;
+use crate::instance::{FrameId, ROOT, StepStatus};
 use crate::ir::{Kind, Node, NodeIx, Publish, Send, StepKind, Template};
 
 use super::turn::{Halt, Turn};
-use super::{command, compensate};
+use super::{body, command, compensate, unwind, wait};
 
 /// Nodes run in one transition: more is a loop without end.
 pub(super) const NODES_MAX: usize = 10_000;
 
-/// Runs from `position` until a command is awaited or the sequence ends.
-pub(super) fn run(turn: &mut Turn<'_>, mut position: Option<NodeIx>) -> Result<(), Halt> {
-    for _ in 0..NODES_MAX {
-        let Some(ix) = position else { return Ok(()) };
-        let node = turn.node(ix)?;
-        if !enter(turn, ix, node)? {
+/// How the program goes on behind a node.
+enum Step {
+    /// With the node that follows.
+    Next,
+    /// With this one.
+    At(NodeIx),
+    /// Something is awaited, or another frame goes on.
+    Rest,
+}
+
+/// Runs everything on the agenda until all of it waits.
+pub(super) fn drive(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    let mut budget = NODES_MAX;
+    loop {
+        while let Some((frame, position)) = turn.agenda.pop_front() {
+            walk(turn, frame, position, &mut budget)?;
+        }
+        unwind::settle(turn)?;
+        if turn.agenda.is_empty() {
             return Ok(());
         }
-        position = node.next;
     }
-    let detail = format!("more than {NODES_MAX} nodes in one transition");
-    Err(Halt::program(None, detail))
 }
 
 /// Publishes an event under `<saga id>/<name>`.
-pub(super) fn publish(turn: &mut Turn<'_>, name: &str, publish: &Publish) -> Result<(), Halt> {
-    let payload = turn.evaluate(name, &publish.payload, &[])?;
-    let key = turn.record_key(name, publish.key.as_ref())?;
+pub(super) fn publish(
+    turn: &mut Turn<'_>,
+    frame: FrameId,
+    name: &str,
+    publish: &Publish,
+) -> Result<(), Halt> {
+    let payload = turn.evaluate((name, frame), &publish.payload, &[])?;
+    let key = turn.record_key((name, frame), publish.key.as_ref())?;
     turn.effects.push(Effect::Publish(effect::Publish {
         id: format!("{}/{name}", turn.instance.id),
         topic: publish.topic.clone(),
@@ -43,62 +60,127 @@ pub(super) fn publish(turn: &mut Turn<'_>, name: &str, publish: &Publish) -> Res
     Ok(())
 }
 
-/// Runs one node; false: its answer is awaited.
-fn enter(turn: &mut Turn<'_>, ix: NodeIx, node: &Node) -> Result<bool, Halt> {
-    if let Some(when) = &node.when
-        && !turn.condition(&node.step, when)?
-    {
-        skipped(turn, &node.step);
-        return Ok(true);
+/// Notes that a step reached a point that counts for the business.
+pub(super) fn milestone(turn: &mut Turn<'_>, node: &Node) {
+    if let Some(name) = &node.milestone {
+        turn.note(Note::Milestone {
+            step: node.step.clone(),
+            name: name.clone(),
+        });
     }
-    match &node.kind {
-        Kind::Set(variables) => assign(turn, &node.step, variables)?,
-        Kind::Publish(event) => publish(turn, &node.step, event)?,
-        Kind::Send(send) => {
-            send_first(turn, ix, send)?;
-            return Ok(false);
-        }
-        other => {
-            let detail = format!(
-                "step {}: this release cannot run {}",
-                node.step,
-                word(other)
-            );
-            return Err(Halt::program(Some(&node.step), detail));
-        }
-    }
-    ran(turn, &node.step);
-    Ok(true)
 }
 
-fn send_first(turn: &mut Turn<'_>, ix: NodeIx, send: &Send) -> Result<(), Halt> {
+fn walk(
+    turn: &mut Turn<'_>,
+    frame: FrameId,
+    mut position: Option<NodeIx>,
+    budget: &mut usize,
+) -> Result<(), Halt> {
+    while !turn.instance.is_stopped(frame) {
+        *budget = budget.checked_sub(1).ok_or_else(|| {
+            Halt::program(
+                None,
+                format!("more than {NODES_MAX} nodes in one transition"),
+            )
+        })?;
+        let Some(ix) = position else {
+            return body::end(turn, frame);
+        };
+        let node = turn.node(ix)?;
+        position = match enter(turn, frame, ix, node)? {
+            Step::Next => node.next,
+            Step::At(ix) => Some(ix),
+            Step::Rest => return Ok(()),
+        };
+    }
+    Ok(())
+}
+
+fn enter(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx, node: &Node) -> Result<Step, Halt> {
+    if let Some(when) = &node.when
+        && !turn.condition((&node.step, frame), when, &[])?
+    {
+        skipped(turn, &node.step);
+        return Ok(Step::Next);
+    }
+    match &node.kind {
+        Kind::Set(variables) => assign(turn, frame, &node.step, variables)?,
+        Kind::Publish(event) => {
+            let name = format!("{}{}", node.step, turn.instance.suffix(frame));
+            publish(turn, frame, &name, event)?;
+        }
+        Kind::Branch { arms, otherwise } => {
+            let target = choose(turn, frame, node, arms, *otherwise)?;
+            return Ok(target.map_or(Step::Next, Step::At));
+        }
+        kind => {
+            begin(turn, frame, ix, kind)?;
+            return Ok(Step::Rest);
+        }
+    }
+    ran(turn, node);
+    Ok(Step::Next)
+}
+
+/// Begins what takes time, or has an inside.
+fn begin(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx, kind: &Kind) -> Result<(), Halt> {
+    match kind {
+        Kind::Send(send) => send_first(turn, frame, ix, send),
+        Kind::Wait(_) => wait::begin(turn, frame, ix),
+        Kind::Fork { branches, .. } => body::fork(turn, frame, ix, branches),
+        Kind::Iterate(_) => body::iterate(turn, frame, ix),
+        Kind::Scope(_) => body::scope(turn, frame, ix),
+        Kind::End { outcome } => body::stop(turn, frame, outcome),
+        Kind::Join { .. } | Kind::Set(_) | Kind::Publish(_) | Kind::Branch { .. } => {
+            body::end(turn, frame)
+        }
+    }
+}
+
+fn send_first(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx, send: &Send) -> Result<(), Halt> {
     // A retriable step only goes forward: a saga whose pivot was skipped turns forward-only here.
     if send.kind == StepKind::Retriable {
         compensate::pass_pivot(turn);
     }
-    command::start(turn, ix, 1)
+    command::start(turn, frame, ix)
+}
+
+/// The first node of the first arm whose condition is true; `None` goes on behind the choice.
+fn choose(
+    turn: &mut Turn<'_>,
+    frame: FrameId,
+    node: &Node,
+    arms: &[(crate::expr::Expr, Option<NodeIx>)],
+    otherwise: Option<NodeIx>,
+) -> Result<Option<NodeIx>, Halt> {
+    turn.step_is(&node.step, StepStatus::Succeeded);
+    for (condition, target) in arms {
+        if turn.condition((&node.step, frame), condition, &[])? {
+            return Ok(*target);
+        }
+    }
+    Ok(otherwise)
 }
 
 /// All values are computed before any is assigned: the order of names must not matter.
 fn assign(
     turn: &mut Turn<'_>,
+    frame: FrameId,
     step: &str,
     variables: &BTreeMap<String, Template>,
 ) -> Result<(), Halt> {
-    let mut values = Vec::with_capacity(variables.len());
-    for (name, template) in variables {
-        values.push((name.clone(), turn.evaluate(step, template, &[])?));
-    }
+    let values = turn.evaluate_all((step, frame), variables, &[])?;
     turn.instance.data.extend(values);
     Ok(())
 }
 
-fn ran(turn: &mut Turn<'_>, step: &str) {
-    turn.step_is(step, StepStatus::Succeeded);
+fn ran(turn: &mut Turn<'_>, node: &Node) {
+    turn.step_is(&node.step, StepStatus::Succeeded);
     turn.note(Note::StepStarted {
-        step: step.to_owned(),
+        step: node.step.clone(),
     });
-    turn.moment(format!("{step}: done"));
+    turn.moment(format!("{}: done", node.step));
+    milestone(turn, node);
 }
 
 fn skipped(turn: &mut Turn<'_>, step: &str) {
@@ -110,17 +192,7 @@ fn skipped(turn: &mut Turn<'_>, step: &str) {
     });
 }
 
-fn word(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Set(_) => "set",
-        Kind::Branch { .. } => "branch",
-        Kind::Fork { .. } => "fork",
-        Kind::Join { .. } => "join",
-        Kind::Iterate(_) => "iterate",
-        Kind::Send(_) => "send",
-        Kind::Wait(_) => "wait",
-        Kind::Publish(_) => "publish",
-        Kind::Scope { .. } => "scope",
-        Kind::End { .. } => "end",
-    }
+/// Publishes an event of `finally`.
+pub(super) fn publish_last(turn: &mut Turn<'_>, name: &str, event: &Publish) -> Result<(), Halt> {
+    publish(turn, ROOT, name, event)
 }

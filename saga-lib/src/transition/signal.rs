@@ -2,13 +2,21 @@
 //!
 //! A signal is applied once (by its id) or rejected with a reason; a rejected one changes nothing and may be sent again.
 //!
-//! Absent on purpose: permission (the admin API's business) and ending without compensation (a later release).
+//! Absent on purpose: permission (the admin API's business).
 
+use crate::effect::Note;
 use crate::input::{Act, Event, Kind, Signal};
 use crate::instance::{Incident, IncidentKind, ObligationState, Status};
+use crate::ir;
 
+use super::outcome::Failure;
 use super::turn::{Halt, Turn};
-use super::{Applied, Reason, attempt, command, compensate, finish, outcome, parked};
+use super::{
+    Applied, Reason, attempt, catch, command, compensate, early, finish, outcome, parked, timeline,
+    unwind,
+};
+
+mod decide;
 
 /// Ids of applied signals that are remembered.
 pub(super) const SIGNALS_MAX: usize = 16;
@@ -32,8 +40,19 @@ pub(super) fn apply(turn: &mut Turn<'_>, signal: &Signal) -> Result<Applied, Hal
 /// Does what the signal asks for.
 pub(super) fn act(turn: &mut Turn<'_>, act: &Act) -> Result<Applied, Halt> {
     match act {
+        Act::Terminate { reason } => return terminate(turn, reason),
+        Act::Suspend => return suspend(turn),
+        Act::Resume => return resume(turn),
+        Act::Cancel { .. } | Act::Retry | Act::RetryWith { .. } | Act::Skip { .. } => {}
+    }
+    if turn.instance.status == Status::Suspended {
+        return rejected("it is suspended: resume it first");
+    }
+    match act {
         Act::Cancel { reason } => cancel(turn, reason.as_deref().unwrap_or("")),
-        Act::Retry => retry(turn),
+        Act::RetryWith { input } => decide::retry_with(turn, input),
+        Act::Skip { outcome, output } => decide::skip(turn, outcome.as_deref(), output),
+        _ => retry(turn),
     }
 }
 
@@ -79,13 +98,12 @@ fn cancel(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
     Ok(Applied::Changed)
 }
 
-/// What is in flight is awaited, so that no compensation overtakes its own command.
+/// What is in flight is awaited, so that no compensation overtakes its own command. Only the pivot's answer may forbid the way back.
 fn cancel_running(turn: &mut Turn<'_>) -> Result<(), Halt> {
-    if !turn.instance.tokens.is_empty() {
+    if unwind::is_pivot_pending(turn) {
         return Ok(());
     }
-    compensate::turn_back_cancelled(turn, "")?;
-    finish::conclude(turn)
+    compensate::turn_back_cancelled(turn, "")
 }
 
 fn cancel_parked(turn: &mut Turn<'_>, incident: &Incident) -> Result<(), Halt> {
@@ -96,17 +114,18 @@ fn cancel_parked(turn: &mut Turn<'_>, incident: &Incident) -> Result<(), Halt> {
     if !turn.instance.begun() {
         return cancel_unbegun(turn);
     }
+    let asked = parked::asked(turn).filter(|_| !incident.kind.undone());
     parked::resume(turn);
-    if !incident.kind.undone() {
-        let step = incident.step.as_deref().unwrap_or("");
-        if !turn.instance.tokens.is_empty() {
-            outcome::abandon(turn, 0)?;
+    if let Some(at) = asked {
+        // Its ladder ended: nobody waits for its answer any more.
+        let token = turn.instance.tokens.remove(at);
+        let given_up = token.pending.is_some();
+        if given_up {
+            let failure = Failure::named("cancel");
+            outcome::give_up(turn, &token, &failure, ObligationState::Open)?;
         }
-        compensate::turn_back_cancelled(turn, step)?;
-    } else if turn.instance.tokens.is_empty() {
-        compensate::turn_back_cancelled(turn, "")?;
     }
-    finish::conclude(turn)?;
+    cancel_running(turn)?;
     parked::go_on(turn)
 }
 
@@ -122,8 +141,7 @@ fn cancel_unbegun(turn: &mut Turn<'_>) -> Result<(), Halt> {
         data.insert(bind.clone(), payload.clone());
     }
     parked::resume(turn);
-    compensate::turn_back_cancelled(turn, "")?;
-    finish::conclude(turn)
+    compensate::turn_back_cancelled(turn, "")
 }
 
 fn retry(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
@@ -135,7 +153,9 @@ fn retry(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
 
 /// Sends again now what waits for its answer or its next attempt.
 fn resend_pending(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
-    if turn.instance.next_due_ms().is_none() {
+    let tokens = turn.instance.tokens.iter().filter(|t| t.pending.is_some());
+    let back = turn.instance.obligations.iter();
+    if tokens.count() + back.filter(|o| o.pending.is_some()).count() == 0 {
         return rejected(&format!(
             "it is {} and no command is pending",
             turn.instance.status.word()
@@ -151,10 +171,11 @@ fn resend_pending(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
 }
 
 fn retry_parked(turn: &mut Turn<'_>, kind: IncidentKind) -> Result<Applied, Halt> {
+    let asked = parked::asked(turn);
     parked::resume(turn);
     match kind {
         IncidentKind::UnknownPivot | IncidentKind::RetriesExhausted | IncidentKind::Declared => {
-            retry_step(turn)?;
+            retry_step(turn, asked)?;
         }
         IncidentKind::CompensationRefused => retry_compensation(turn)?,
         // The input that could not be applied stands at the head of the queue.
@@ -165,24 +186,67 @@ fn retry_parked(turn: &mut Turn<'_>, kind: IncidentKind) -> Result<Applied, Halt
 }
 
 /// An unknown outcome keeps its command id and gets a fresh ladder; after a refusal a new execution begins.
-fn retry_step(turn: &mut Turn<'_>) -> Result<(), Halt> {
-    let Some(token) = turn.instance.tokens.first().cloned() else {
-        return Ok(());
-    };
+fn retry_step(turn: &mut Turn<'_>, asked: Option<usize>) -> Result<(), Halt> {
+    let Some(at) = asked else { return Ok(()) };
+    let token = turn.instance.tokens[at].clone();
     if token.pending.is_some() {
-        attempt::fresh_ladder(turn, 0)?;
-        return command::resend(turn, 0);
+        attempt::fresh_ladder(turn, at)?;
+        return command::resend(turn, at);
     }
-    turn.instance.tokens.remove(0);
-    command::start(turn, token.node, token.execution + 1)
+    turn.instance.tokens.remove(at);
+    let node = turn.node(token.node)?;
+    if matches!(node.kind, ir::Kind::Send(_)) {
+        return command::execute(turn, token.frame, token.node, token.execution + 1, None);
+    }
+    catch::renew(turn, token.node)?;
+    turn.go(token.frame, Some(token.node));
+    Ok(())
 }
 
 fn retry_compensation(turn: &mut Turn<'_>) -> Result<(), Halt> {
-    let refused = |state| state == ObligationState::Refused;
-    let at = turn
-        .instance
-        .obligations
-        .iter()
-        .position(|o| refused(o.state));
-    at.map_or(Ok(()), |at| compensate::again(turn, at))
+    decide::refused(turn).map_or(Ok(()), |at| compensate::again(turn, at))
+}
+
+fn suspend(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
+    match turn.instance.status {
+        Status::Suspended => return Ok(Applied::Ignored(Reason::Duplicate)),
+        status if status.is_final() => return rejected(&format!("it is {}", status.word())),
+        status => turn.instance.suspended = Some(status),
+    }
+    turn.instance.status = Status::Suspended;
+    turn.note(Note::Suspended);
+    Ok(Applied::Changed)
+}
+
+fn resume(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
+    let Some(status) = turn.instance.suspended.take() else {
+        return rejected(&format!("it is {}", turn.instance.status.word()));
+    };
+    turn.instance.status = status;
+    turn.note(Note::Resumed);
+    if status != Status::Parked {
+        parked::go_on(turn)?;
+    }
+    Ok(Applied::Changed)
+}
+
+/// A terminated instance says what it owes until an operator declares that settled, by the same act.
+fn terminate(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
+    match turn.instance.status {
+        Status::Terminated if turn.instance.compensation_incomplete() => {
+            decide::settle_all(turn)?;
+        }
+        status if status.is_final() => return rejected(&format!("it is {}", status.word())),
+        _ => {
+            turn.moment(format!("terminated: {}", timeline::short(reason)));
+            for input in std::mem::take(&mut turn.instance.queue) {
+                if let Kind::Awaited(event) = &input.kind {
+                    let orphan = early::orphan(&input.id, event, input.time_ms);
+                    turn.effects.push(orphan);
+                }
+            }
+            finish::terminate(turn)?;
+        }
+    }
+    Ok(Applied::Changed)
 }

@@ -5,11 +5,11 @@
 use crate::effect::{Effect, Note};
 use crate::id::{self, SagaId};
 use crate::input::Event;
-use crate::instance::Instance;
+use crate::instance::{Instance, ROOT, Status};
 use crate::ir::{Definition, Duplicates, Start};
 
 use super::turn::{Halt, Turn};
-use super::{Applied, Reason, run};
+use super::{Applied, Reason, deadline};
 
 /// The id of the instance that `event` starts or started.
 pub(super) fn saga_id(definition: &Definition, event: &Event) -> Result<SagaId, id::Error> {
@@ -26,13 +26,12 @@ pub(super) fn unstarted(
     now_ms: i64,
 ) -> Result<Instance, id::Error> {
     let id = saga_id(definition, event)?;
-    let version = format!(
-        "{}@{}#{}",
-        definition.name,
-        definition.version,
-        definition.hash()
-    );
-    Ok(Instance::unstarted(id, version, event, now_ms))
+    Ok(Instance::unstarted(
+        id,
+        reference(definition),
+        event,
+        now_ms,
+    ))
 }
 
 /// Applies the trigger: data, variables, then the program from its beginning.
@@ -40,18 +39,36 @@ pub(super) fn begin(turn: &mut Turn<'_>, event: &Event) -> Result<Applied, Halt>
     let data = &mut turn.instance.data;
     data.insert(event.bind.clone(), event.payload.clone());
     let definition = turn.definition;
-    if definition.deadline.is_some() {
-        // Better parked than a promise that is silently not kept.
-        let detail = "this release cannot keep the deadline of a saga".to_owned();
-        return Err(Halt::program(None, detail));
+    if turn.instance.status == Status::Early {
+        adopt(turn, event);
     }
+    deadline::begin(turn);
     for variable in &definition.data {
-        let value = turn.evaluate(&variable.name, &variable.init, &[])?;
+        let value = turn.evaluate((&variable.name, ROOT), &variable.init, &[])?;
         turn.instance.data.insert(variable.name.clone(), value);
     }
     turn.note(Note::Started);
-    run::run(turn, (!definition.nodes.is_empty()).then_some(0))?;
+    turn.go(ROOT, (!definition.nodes.is_empty()).then_some(0));
     Ok(Applied::Changed)
+}
+
+/// The trigger takes over a document that was made for events that came before it.
+fn adopt(turn: &mut Turn<'_>, event: &Event) {
+    let instance = &mut *turn.instance;
+    instance.status = Status::Running;
+    instance.definition = reference(turn.definition);
+    instance.trigger = event.trigger.clone();
+    instance.started_ms = turn.now;
+}
+
+/// `name@version#hash`.
+pub(super) fn reference(definition: &Definition) -> String {
+    format!(
+        "{}@{}#{}",
+        definition.name,
+        definition.version,
+        definition.hash()
+    )
 }
 
 /// A second event for an instance that exists, its tombstone included.

@@ -33,8 +33,15 @@ pub(super) fn sentence(note: &Note) -> Option<String> {
         Note::IncidentOpened { kind, .. } => format!("incident opened: {}", kind.word()),
         Note::LateReply { step } => format!("late reply of {step}"),
         Note::Finished { status } => status.word().to_owned(),
+        Note::Milestone { name, .. } => format!("milestone {name}"),
+        Note::ServiceLevelMissed { step } => format!("{step} takes longer than its service level"),
+        Note::DeadlineNear => "the deadline is near".to_owned(),
+        Note::DeadlinePassed => "the deadline passed".to_owned(),
+        Note::Suspended => "suspended".to_owned(),
         // Whoever starts a step says whether a command went out.
-        Note::StepStarted { .. } | Note::Queued | Note::Expired => return None,
+        Note::StepStarted { .. } | Note::Queued | Note::Expired | Note::Measured { .. } => {
+            return None;
+        }
     })
 }
 

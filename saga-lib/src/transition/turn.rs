@@ -4,14 +4,17 @@
 //!
 //! Absent on purpose: decisions. A turn looks up, evaluates and notes.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use serde_json::{Value, json};
 
 use crate::effect::{Effect, Note};
 use crate::expr::{Expr, Fault, Scope};
-use crate::instance::{IncidentKind, Instance, Moment, Status, StepStatus, Wake};
+use crate::input::Input;
+use crate::instance::{FrameId, IncidentKind, Instance, Moment, Status, StepStatus, Wake};
 use crate::ir::{Definition, Kind, Node, NodeIx, Send, Template};
 
-use super::timeline;
+use super::{early, timeline};
 
 /// Moments kept in the timeline.
 pub(super) const MOMENTS_MAX: usize = 50;
@@ -57,9 +60,32 @@ pub(super) struct Turn<'a> {
     pub(super) effects: &'a mut Vec<Effect>,
     /// The transition's time, ms.
     pub(super) now: i64,
+    /// Places from which the program is to be run: a frame, and the node or the end of its sequence.
+    pub(super) agenda: VecDeque<(FrameId, Option<NodeIx>)>,
 }
 
 impl<'a> Turn<'a> {
+    /// A transition of `instance` at the time of `input`.
+    pub(super) fn new(
+        definition: &'a Definition,
+        instance: &'a mut Instance,
+        input: &Input,
+        effects: &'a mut Vec<Effect>,
+    ) -> Self {
+        Self {
+            definition,
+            now: instance.updated_ms.max(input.time_ms),
+            instance,
+            effects,
+            agenda: VecDeque::new(),
+        }
+    }
+
+    /// The program goes on at `position` of this frame's sequence; `None` is its end.
+    pub(super) fn go(&mut self, frame: FrameId, position: Option<NodeIx>) {
+        self.agenda.push_back((frame, position));
+    }
+
     /// Ends a turn that changed the instance: revision, time and timer entry.
     pub(super) fn seal(&mut self) {
         self.instance.revision += 1;
@@ -122,45 +148,88 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// The value of a template; `names` are visible beside the data.
+    /// The value of a template at a place; `names` are visible beside the data.
     pub(super) fn evaluate(
         &self,
-        step: &str,
+        (step, frame): (&str, FrameId),
         template: &Template,
         names: &[(&str, &Value)],
     ) -> Result<Value, Halt> {
-        self.with_scope(names, |scope| template.evaluate(scope))
+        self.with_scope(frame, names, |scope| template.evaluate(scope))
             .map_err(|fault| Halt::fault(step, &fault))
     }
 
+    /// Values of several templates, by name.
+    pub(super) fn evaluate_all(
+        &self,
+        place: (&str, FrameId),
+        templates: &BTreeMap<String, Template>,
+        names: &[(&str, &Value)],
+    ) -> Result<BTreeMap<String, Value>, Halt> {
+        let one = |(name, template): (&String, &Template)| {
+            Ok((name.clone(), self.evaluate(place, template, names)?))
+        };
+        templates.iter().map(one).collect()
+    }
+
     /// Is the condition true? Anything but a boolean is a fault, never a silent false.
-    pub(super) fn condition(&self, step: &str, expr: &Expr) -> Result<bool, Halt> {
-        match self.value(step, expr)? {
+    pub(super) fn condition(
+        &self,
+        place: (&str, FrameId),
+        expr: &Expr,
+        names: &[(&str, &Value)],
+    ) -> Result<bool, Halt> {
+        match self.value(place, expr, names)? {
             Value::Bool(is) => Ok(is),
-            other => Err(wrong(step, expr, &other, "a boolean")),
+            other => Err(wrong(place.0, expr, &other, "a boolean")),
         }
     }
 
     /// A record key: text, or a whole number as text.
     pub(super) fn record_key(
         &self,
-        step: &str,
+        place: (&str, FrameId),
         expr: Option<&Expr>,
     ) -> Result<Option<String>, Halt> {
         let Some(expr) = expr else { return Ok(None) };
-        match self.value(step, expr)? {
+        match self.value(place, expr, &[])? {
             Value::String(text) => Ok(Some(text)),
             Value::Number(number) if !number.is_f64() => Ok(Some(number.to_string())),
-            other => Err(wrong(step, expr, &other, "text or a whole number")),
+            other => Err(wrong(place.0, expr, &other, "text or a whole number")),
         }
     }
 
-    fn value(&self, step: &str, expr: &Expr) -> Result<Value, Halt> {
-        self.with_scope(&[], |scope| expr.evaluate(scope))
+    /// The value of an expression at a place.
+    pub(super) fn value(
+        &self,
+        (step, frame): (&str, FrameId),
+        expr: &Expr,
+        names: &[(&str, &Value)],
+    ) -> Result<Value, Halt> {
+        self.with_scope(frame, names, |scope| expr.evaluate(scope))
             .map_err(|fault| Halt::fault(step, &fault))
     }
 
-    fn with_scope<T>(&self, names: &[(&str, &Value)], read: impl FnOnce(&Scope<'_>) -> T) -> T {
+    /// Stores a result where its frame lets it be seen: in the nearest frame with names of its own, else in the saga.
+    pub(super) fn store(&mut self, frame: FrameId, name: &str, value: Value) {
+        let local = self.instance.around(frame).find(|f| f.is_local());
+        match local.map(|f| f.id) {
+            Some(id) => {
+                let frame = self.instance.frames.iter_mut().find(|f| f.id == id);
+                frame.map(|f| f.data.insert(name.to_owned(), value));
+            }
+            None => {
+                self.instance.data.insert(name.to_owned(), value);
+            }
+        }
+    }
+
+    fn with_scope<T>(
+        &self,
+        frame: FrameId,
+        names: &[(&str, &Value)],
+        read: impl FnOnce(&Scope<'_>) -> T,
+    ) -> T {
         let saga = json!({
             "id": self.instance.id.as_str(),
             "key": self.instance.key,
@@ -168,11 +237,15 @@ impl<'a> Turn<'a> {
             "started": self.instance.started_ms,
         });
         let now = Value::from(self.now);
-        let mut scope = Scope::new()
-            .with_map(&self.instance.data)
-            .with("saga", &saga)
-            .with("now", &now);
-        if let Some(error) = &self.instance.error {
+        let mut around: Vec<_> = self.instance.around(frame).map(|f| &f.data).collect();
+        around.reverse();
+        let mut scope = Scope::new().with_map(&self.instance.data);
+        for data in &around {
+            scope = scope.with_map(data);
+        }
+        scope = scope.with("saga", &saga).with("now", &now);
+        let inner = around.iter().any(|data| data.contains_key("error"));
+        if let Some(error) = self.instance.error.as_ref().filter(|_| !inner) {
             scope = scope.with("error", error);
         }
         for (name, value) in names {
@@ -182,18 +255,24 @@ impl<'a> Turn<'a> {
     }
 
     fn wake(&self) -> Wake {
-        if matches!(self.instance.status, Status::Parked | Status::Suspended) {
-            return Wake::Never;
-        }
-        match (self.instance.next_due_ms(), self.instance.finished_ms) {
-            (Some(due), _) => Wake::At(due),
-            (None, Some(end)) => Wake::Expire(end.saturating_add(self.definition.retain_ms)),
-            (None, None) => Wake::Never,
+        let instance = &*self.instance;
+        let retained = |end: i64| Wake::Expire(end.saturating_add(self.definition.retain_ms));
+        match instance.status {
+            Status::Parked | Status::Suspended => Wake::Never,
+            Status::Early => early::expiry(instance),
+            // Nobody but an operator settles what a terminated instance owes.
+            Status::Terminated if instance.compensation_incomplete() => Wake::Never,
+            Status::Terminated => instance.finished_ms.map_or(Wake::Never, retained),
+            _ => match (instance.next_due_ms(), instance.finished_ms) {
+                (Some(due), _) => Wake::At(due),
+                (None, Some(end)) => retained(end),
+                (None, None) => Wake::Never,
+            },
         }
     }
 }
 
-fn wrong(step: &str, expr: &Expr, value: &Value, expected: &str) -> Halt {
+pub(super) fn wrong(step: &str, expr: &Expr, value: &Value, expected: &str) -> Halt {
     let fault = Fault {
         expression: expr.source().to_owned(),
         message: format!("is {value}, not {expected}"),

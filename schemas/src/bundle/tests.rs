@@ -23,17 +23,16 @@ fn definition() -> Definition {
             r#type: None,
             init: Template::Literal(init),
         }],
-        nodes: vec![Node {
-            step: "end".to_owned(),
-            when: None,
-            next: None,
-            kind: Kind::End {
+        nodes: vec![Node::new(
+            "end",
+            Kind::End {
                 outcome: "completed".to_owned(),
             },
-        }],
+        )],
         finally: Finally::default(),
         retain_ms: 3_600_000,
         deadline: None,
+        measure: Default::default(),
     }
 }
 

@@ -11,6 +11,7 @@ fn reply() -> Kind {
     Kind::Reply(Reply {
         command: CommandId::forward(&saga(), "pay", 1),
         outcome: "refused".to_owned(),
+        r#type: None,
         attempt: Some(2),
         payload: json!({"iban": "secret"}),
         code: Some("E1".to_owned()),

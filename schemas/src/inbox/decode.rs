@@ -3,7 +3,7 @@
 //! Absent on purpose: leniency. A field that is there must be right; only what is missing has a default.
 
 use saga_lib::id::{CommandId, SagaId};
-use saga_lib::input::{Event, Input, Kind, Reply, Signal};
+use saga_lib::input::{Awaited, Event, Input, Kind, Reply, Signal};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ pub fn decode(record: &Received) -> Result<Inbox, Error> {
     match headers::optional(&record.headers, headers::KIND)?.unwrap_or(kind::REPLY) {
         kind::REPLY => reply(record),
         kind::EVENT => event(record),
+        kind::AWAITED => awaited(record),
         kind::TIMER => timer(record),
         kind::SIGNAL => signal(record),
         kind::EXPIRE => expire(record),
@@ -35,12 +36,16 @@ fn reply(record: &Received) -> Result<Inbox, Error> {
     limits::check(record)?;
     let headers = &record.headers;
     let command = command(record)?;
-    let outcome = headers::optional(headers, headers::OUTCOME)?.unwrap_or("ok");
-    ids::check_text("header `skald-outcome`", outcome)?;
+    // A reply that does not say its outcome leaves it to the contract.
+    let said = headers::optional(headers, headers::OUTCOME)?;
+    if let Some(outcome) = said {
+        ids::check_text("header `skald-outcome`", outcome)?;
+    }
     let payload = body(record, json::DOCUMENT_BYTES_MAX)?;
     let reply = Reply {
         command: command.clone(),
-        outcome: outcome.to_owned(),
+        outcome: said.unwrap_or_default().to_owned(),
+        r#type: headers::optional(headers, headers::CE_TYPE)?.map(str::to_owned),
         attempt: headers::parsed(headers, headers::ATTEMPT, "an attempt number")?,
         code: cause(record, headers::CODE, &payload, "code")?,
         reason: cause(record, headers::REASON, &payload, "reason")?,
@@ -102,6 +107,24 @@ fn event(record: &Received) -> Result<Inbox, Error> {
         definition: headers::required(headers, headers::DEFINITION)?.to_owned(),
         traceparent: trace::traceparent(headers).map(str::to_owned),
         input: input(record, Kind::Event(event))?,
+        saga,
+    })
+}
+
+fn awaited(record: &Received) -> Result<Inbox, Error> {
+    limits::check_within(record, topics::MESSAGE_BYTES_MAX)?;
+    let headers = &record.headers;
+    let saga = saga(record)?;
+    let event = Awaited {
+        key: saga.key(),
+        topic: headers::required(headers, headers::TOPIC)?.to_owned(),
+        r#type: headers::optional(headers, headers::CE_TYPE)?.map(str::to_owned),
+        event: headers::required(headers, headers::TRIGGER)?.to_owned(),
+        payload: body(record, topics::MESSAGE_BYTES_MAX)?,
+    };
+    Ok(Inbox::Awaited {
+        definition: headers::required(headers, headers::DEFINITION)?.to_owned(),
+        input: input(record, Kind::Awaited(event))?,
         saga,
     })
 }

@@ -3,7 +3,7 @@
 //! Absent on purpose: signing, which needs the finished record (see [`crate::signature`]).
 
 use saga_lib::id::SagaId;
-use saga_lib::input::{Event, Reply, Signal};
+use saga_lib::input::{Awaited, Event, Reply, Signal};
 
 use super::kind;
 use crate::envelope::{self, Envelope};
@@ -57,13 +57,49 @@ pub fn encode_event(
     }
 }
 
+/// A business event for the instances that await it.
+pub fn encode_awaited(
+    topics: &Topics,
+    lanes: u32,
+    saga: &SagaId,
+    definition: &str,
+    event: &Awaited,
+    origin: &Origin<'_>,
+) -> Outgoing {
+    let source = envelope::source(topics.app());
+    let mut headers = Envelope {
+        id: origin.id,
+        r#type: event.r#type.as_deref().unwrap_or_default(),
+        source: &source,
+        subject: Some(&event.key),
+        correlation: Some(saga.as_str()),
+        traceparent: origin.traceparent,
+        ..Envelope::default()
+    }
+    .headers();
+    if event.r#type.is_none() {
+        headers.0.retain(|(name, _)| name != headers::CE_TYPE);
+    }
+    headers.push(headers::KIND, kind::AWAITED);
+    headers.push(headers::DEFINITION, definition);
+    headers.push(headers::TOPIC, event.topic.as_str());
+    headers.push(headers::TRIGGER, event.event.as_str());
+    Outgoing {
+        topic: topics.inbox(),
+        partition: Some(lane_of_saga(saga, lanes)),
+        key: Some(event.key.clone().into_bytes()),
+        value: Some(event.payload.to_string().into_bytes()),
+        headers,
+    }
+}
+
 /// A reply that ingress read from a participant's own topic.
 pub fn encode_reply(topics: &Topics, lanes: u32, reply: &Reply, origin: &Origin<'_>) -> Outgoing {
     let source = envelope::source(topics.app());
     let command = reply.command.to_string();
     let mut headers = Envelope {
         id: origin.id,
-        r#type: "skald.reply",
+        r#type: reply.r#type.as_deref().unwrap_or_default(),
         source: &source,
         correlation: Some(reply.command.saga.as_str()),
         causation: Some(&command),
@@ -71,8 +107,13 @@ pub fn encode_reply(topics: &Topics, lanes: u32, reply: &Reply, origin: &Origin<
         ..Envelope::default()
     }
     .headers();
+    if reply.r#type.is_none() {
+        headers.0.retain(|(name, _)| name != headers::CE_TYPE);
+    }
     headers.push(headers::KIND, kind::REPLY);
-    headers.push(headers::OUTCOME, reply.outcome.as_str());
+    if !reply.outcome.is_empty() {
+        headers.push(headers::OUTCOME, reply.outcome.as_str());
+    }
     if let Some(attempt) = reply.attempt {
         headers.push(headers::ATTEMPT, attempt.to_string());
     }

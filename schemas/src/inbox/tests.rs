@@ -126,7 +126,8 @@ fn a_bare_reply_needs_only_the_command_id() {
             time_ms: 1_000,
             kind: Kind::Reply(Reply {
                 command: command(),
-                outcome: "ok".to_owned(),
+                outcome: "".to_owned(),
+                r#type: None,
                 attempt: None,
                 payload: Value::Null,
                 code: None,
@@ -168,6 +169,7 @@ fn a_reply_read_by_ingress_comes_back() {
     let answer = Reply {
         command: command(),
         outcome: "failed".to_owned(),
+        r#type: None,
         attempt: Some(3),
         payload: json!([1]),
         code: Some("E".to_owned()),

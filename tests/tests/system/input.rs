@@ -19,7 +19,7 @@ use tests::world::{LANES, World};
 const ENDS: Duration = Duration::from_secs(60);
 
 /// Its filter needs `amount`.
-const PICKY: &str = "
+pub(crate) const PICKY: &str = "
 saga: picky
 version: 1
 start: { topic: APP-orders, type: Picky, as: pick, key: pick.id, where: pick.amount > 3, from: earliest }

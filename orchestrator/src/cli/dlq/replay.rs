@@ -8,10 +8,13 @@ use schemas::history::Verdict;
 use super::list::FilterArgs;
 use crate::cli::Error;
 use crate::cli::connect::{self, Connected, Wait};
+use crate::cli::operator::OperatorArgs;
 use crate::cli::settings::SettingsArgs;
+use crate::client::audit::Audit;
 use crate::client::dead_letters;
 use crate::client::preview::{self, Preview, Would};
 use crate::client::replay::{self, Effect, Options, Replayed};
+use crate::client::resume;
 use crate::output::{Console, Format};
 use crate::worker::wall_ms;
 
@@ -27,6 +30,9 @@ pub struct Args {
     /// Every dead letter.
     #[arg(long, conflicts_with = "positions")]
     pub all: bool,
+    /// Also those that were replayed before; named positions always are.
+    #[arg(long)]
+    pub again: bool,
     /// Only tell what would happen.
     #[arg(long)]
     pub dry_run: bool,
@@ -42,6 +48,9 @@ pub struct Args {
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
+    /// Who replays, and why.
+    #[command(flatten)]
+    pub operator: OperatorArgs,
     /// How long to wait.
     #[command(flatten)]
     pub wait: Wait,
@@ -56,7 +65,7 @@ pub struct Args {
 /// [`Error::Shown`] if a record was not sent or was set aside again; [`Error::Unseen`] if effects were not seen.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
     let mut connected = connect::connect(&args.settings, args.wait.wait, console)?;
-    let letters = letters(args, &mut connected)?;
+    let letters = letters(args, &mut connected, console)?;
     if letters.is_empty() {
         console.talk("no dead letter matches");
     }
@@ -74,18 +83,35 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
         trust_unsigned: args.trust_unsigned,
         rate: args.rate,
     };
-    let installation = &connected.installation;
-    let replayed = replay::replay(&mut connected.log, installation, &letters, options)?;
-    show(&replayed, console)?;
-    verdict(&replayed)
+    let (log, installation) = (&mut connected.log, &connected.installation);
+    let audit = Audit::open(log, installation, args.operator.operator())?;
+    let report = replay::replay(log, installation, &audit, &letters, options)?;
+    show(&report.replayed, console)?;
+    if let Some(problem) = &report.unaudited {
+        console.talk(&format!("warning: {problem}"));
+    }
+    verdict(&report.replayed)
 }
 
-fn letters(args: &Args, connected: &mut Connected) -> Result<Vec<DeadLetter>, Error> {
+fn letters(
+    args: &Args,
+    connected: &mut Connected,
+    console: &mut Console<'_>,
+) -> Result<Vec<DeadLetter>, Error> {
     let (log, installation) = (&mut connected.log, &connected.installation);
     if args.positions.is_empty() {
         let (mut letters, _) = dead_letters::list(log, installation, &args.filter.filter(None))?;
         // Oldest first: records of one saga should come back in the order in which they were set aside.
         letters.reverse();
+        if args.again {
+            return Ok(letters);
+        }
+        let (letters, others) = resume::not_replayed(log, installation, letters)?;
+        if others > 0 {
+            console.talk(&format!(
+                "{others} dead letters were replayed before and are left out; --again sends them again"
+            ));
+        }
         return Ok(letters);
     }
     let mut letters = Vec::new();

@@ -1,17 +1,17 @@
-//! `skald saga cancel ID` and `skald saga retry ID`: signals, and what became of them.
+//! `skald saga cancel|retry|skip|suspend|resume|terminate ID`: signals, and what became of them.
 //!
 //! Absent on purpose: acts on many instances at once.
 
-use connectors::log::Log;
-use saga_lib::id::SagaId;
 use saga_lib::input::{Act, Signal};
 use schemas::history::Verdict;
+use serde_json::Value;
 
 use super::show::parse;
 use crate::cli::Error;
 use crate::cli::connect::{self, Wait};
+use crate::cli::operator::OperatorArgs;
 use crate::cli::settings::SettingsArgs;
-use crate::client::Installation;
+use crate::client::audit::Audit;
 use crate::client::signal::{self, Outcome};
 use crate::output::{Console, Format, printable};
 
@@ -23,9 +23,9 @@ pub struct Target {
     /// Act only if the instance is still at this revision.
     #[arg(long, value_name = "REVISION")]
     pub if_revision: Option<u64>,
-    /// Who acts, for the history [default: the user name].
-    #[arg(long)]
-    pub actor: Option<String>,
+    /// Who acts, and why.
+    #[command(flatten)]
+    pub operator: OperatorArgs,
     /// How long to wait.
     #[command(flatten)]
     pub wait: Wait,
@@ -40,9 +40,6 @@ pub struct CancelArgs {
     /// The instance.
     #[command(flatten)]
     pub target: Target,
-    /// Why, for the history.
-    #[arg(long)]
-    pub reason: Option<String>,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
@@ -54,6 +51,53 @@ pub struct RetryArgs {
     /// The instance.
     #[command(flatten)]
     pub target: Target,
+    /// Execute the refused step with this request instead (JSON, or `@FILE`).
+    #[arg(long, value_name = "JSON", value_parser = json)]
+    pub input: Option<Value>,
+}
+
+/// Arguments of `saga skip`.
+#[derive(Debug, clap::Args)]
+pub struct SkipArgs {
+    /// The instance.
+    #[command(flatten)]
+    pub target: Target,
+    /// Outcome of the step; its first success by default.
+    #[arg(long, value_name = "NAME")]
+    pub outcome: Option<String>,
+    /// What counts as the reply (JSON, or `@FILE`).
+    #[arg(long, value_name = "JSON", value_parser = json, default_value = "null")]
+    pub output: Value,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `saga suspend`.
+#[derive(Debug, clap::Args)]
+pub struct SuspendArgs {
+    /// The instance.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `saga resume`.
+#[derive(Debug, clap::Args)]
+pub struct ResumeArgs {
+    /// The instance.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `saga terminate`.
+#[derive(Debug, clap::Args)]
+pub struct TerminateArgs {
+    /// The instance.
+    #[command(flatten)]
+    pub target: Target,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Cancels.
@@ -62,12 +106,8 @@ pub struct RetryArgs {
 /// [`Error::Refused`] if nobody said yes or the status forbids it; [`Error::Unseen`] if no effect was seen.
 pub fn cancel(args: &CancelArgs, console: &mut Console<'_>) -> Result<(), Error> {
     let question = format!("Compensate and end `{}`?", printable(&args.target.id));
-    if !args.yes && !console.confirm(&question) {
-        return Err(Error::Refused(
-            "not cancelled; answer `y` or use --yes".into(),
-        ));
-    }
-    let reason = args.reason.clone();
+    sure(args.yes, &question, console)?;
+    let reason = args.target.operator.why.clone();
     send(&args.target, Act::Cancel { reason }, console)
 }
 
@@ -76,47 +116,102 @@ pub fn cancel(args: &CancelArgs, console: &mut Console<'_>) -> Result<(), Error>
 /// # Errors
 /// As [`cancel`].
 pub fn retry(args: &RetryArgs, console: &mut Console<'_>) -> Result<(), Error> {
-    send(&args.target, Act::Retry, console)
+    let act = match &args.input {
+        Some(input) => Act::RetryWith {
+            input: input.clone(),
+        },
+        None => Act::Retry,
+    };
+    send(&args.target, act, console)
+}
+
+/// Decides the outcome of the step that an instance is parked for.
+///
+/// # Errors
+/// As [`cancel`].
+pub fn skip(args: &SkipArgs, console: &mut Console<'_>) -> Result<(), Error> {
+    let outcome = args.outcome.as_deref().unwrap_or("success");
+    let question = format!(
+        "Decide `{}` with `{}` in place of the participant?",
+        printable(&args.target.id),
+        printable(outcome)
+    );
+    sure(args.yes, &question, console)?;
+    let act = Act::Skip {
+        outcome: args.outcome.clone(),
+        output: args.output.clone(),
+    };
+    send(&args.target, act, console)
+}
+
+/// Stops an instance.
+///
+/// # Errors
+/// As [`cancel`].
+pub fn suspend(args: &SuspendArgs, console: &mut Console<'_>) -> Result<(), Error> {
+    send(&args.target, Act::Suspend, console)
+}
+
+/// Lets a suspended instance go on.
+///
+/// # Errors
+/// As [`cancel`].
+pub fn resume(args: &ResumeArgs, console: &mut Console<'_>) -> Result<(), Error> {
+    send(&args.target, Act::Resume, console)
+}
+
+/// Ends an instance without compensation. It takes a reason, because what it leaves undone stays undone.
+///
+/// # Errors
+/// As [`cancel`]; [`Error::Usage`] without `--why`.
+pub fn terminate(args: &TerminateArgs, console: &mut Console<'_>) -> Result<(), Error> {
+    let Some(reason) = args.target.operator.why.clone() else {
+        return Err(Error::Usage("say why with --why".into()));
+    };
+    let question = format!("End `{}` without compensation?", printable(&args.target.id));
+    sure(args.yes, &question, console)?;
+    send(&args.target, Act::Terminate { reason }, console)
+}
+
+fn sure(yes: bool, question: &str, console: &mut Console<'_>) -> Result<(), Error> {
+    if yes || console.confirm(question) {
+        return Ok(());
+    }
+    Err(Error::Refused("not done; answer `y` or use --yes".into()))
+}
+
+/// JSON as it was typed, or the content of a file.
+fn json(text: &str) -> Result<Value, String> {
+    let read = |path| std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
+    let text = match text.strip_prefix('@') {
+        Some(path) => read(path)?,
+        None => text.to_owned(),
+    };
+    schemas::json::parse(text.as_bytes()).map_err(|error| error.to_string())
 }
 
 fn send(target: &Target, act: Act, console: &mut Console<'_>) -> Result<(), Error> {
     let id = parse(&target.id)?;
     let mut connected = connect::connect(&target.settings, target.wait.wait, console)?;
+    let (log, installation) = (&mut connected.log, &connected.installation);
+    let audit = Audit::open(log, installation, target.operator.operator())?;
     let signal = Signal {
         id: uuid::Uuid::new_v4().to_string(),
-        actor: target.actor.clone().unwrap_or_else(user),
+        actor: audit.operator().actor.clone(),
         if_revision: target.if_revision,
         act,
     };
-    run(
-        &mut connected.log,
-        &connected.installation,
-        &id,
-        &signal,
-        console,
-    )
+    let outcome = signal::signal(log, installation, &audit, &id, &signal)?;
+    show(&outcome, console)
 }
 
-fn user() -> String {
-    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    name.unwrap_or_else(|_| "unknown".into())
-}
-
-/// Sends a signal and tells what became of it.
-///
-/// # Errors
-/// [`Error::Shown`] if the instance did not change; [`Error::Unseen`] if no effect was seen.
-pub fn run<L: Log>(
-    log: &mut L,
-    installation: &Installation,
-    id: &SagaId,
-    signal: &Signal,
-    console: &mut Console<'_>,
-) -> Result<(), Error> {
-    let outcome = signal::signal(log, installation, id, signal)?;
+fn show(outcome: &Outcome, console: &mut Console<'_>) -> Result<(), Error> {
+    if let Some(problem) = &outcome.unaudited {
+        console.talk(&format!("warning: {problem}"));
+    }
     match console.format {
-        Format::Json => console.json(&outcome)?,
-        Format::Table => console.line(&text(&outcome))?,
+        Format::Json => console.json(outcome)?,
+        Format::Table => console.line(&text(outcome))?,
     }
     match outcome.applied {
         Verdict::Changed => Ok(()),

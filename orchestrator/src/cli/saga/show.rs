@@ -52,7 +52,7 @@ pub fn text(shown: &Shown) -> String {
     lines.extend(shown.incident.iter().flat_map(incident));
     section(&mut lines, "Steps", steps(shown));
     section(&mut lines, "Waits for", pending(shown));
-    section(&mut lines, "Owes", obligations(shown));
+    section(&mut lines, "Obligations", obligations(shown));
     section(&mut lines, "Timeline", timeline(shown));
     lines.join("\n")
 }
@@ -149,10 +149,12 @@ fn obligations(shown: &Shown) -> Vec<String> {
             let state = match o.state {
                 ObligationState::Refused => "refused by the participant: somebody must act",
                 ObligationState::Compensating => "sent, not confirmed",
-                _ => "not sent yet",
+                ObligationState::Confirmed => "confirmed",
+                _ if o.due => "not sent yet",
+                _ => "open: sent if the saga turns back",
             };
             let effect = if o.unknown { " (effect unknown)" } else { "" };
-            format!("compensation of `{}`{effect}: {state}", o.step)
+            format!("compensation of {}{effect}: {state}", o.command)
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use saga_lib::effect::Effect;
 use saga_lib::id::SagaId;
 use saga_lib::input::{Input, Kind};
-use saga_lib::instance::{IncidentKind, Instance};
+use saga_lib::instance::{IncidentKind, Instance, Status};
 use saga_lib::ir::Definition;
 use saga_lib::transition::{self, Applied, Reason};
 use schemas::inbox::{self, Inbox};
@@ -43,9 +43,10 @@ impl<'a> Planner<'a> {
     fn admit(&self, record: &Received, inbox: &Inbox) -> Result<(), (&'static str, String)> {
         let saga = match inbox {
             Inbox::Reply { .. } => return Ok(()),
-            Inbox::Event { saga, .. } | Inbox::Timer { saga, .. } | Inbox::Signal { saga, .. } => {
-                Some(saga)
-            }
+            Inbox::Event { saga, .. }
+            | Inbox::Awaited { saga, .. }
+            | Inbox::Timer { saga, .. }
+            | Inbox::Signal { saga, .. } => Some(saga),
             Inbox::Expire { entries, .. } => entries.first().map(|(saga, _)| saga),
         };
         if self.cx.require_signature {
@@ -75,6 +76,11 @@ impl<'a> Planner<'a> {
                 input,
                 traceparent.as_deref(),
             ),
+            Inbox::Awaited {
+                saga,
+                definition,
+                input,
+            } => self.saga(record, saga, Some(definition), input, None),
             Inbox::Reply {
                 command,
                 input,
@@ -137,7 +143,11 @@ impl<'a> Planner<'a> {
     ) -> Result<(), Problem> {
         let touched = self.instances.touch(saga.as_str()).map_err(Problem::Stop)?;
         let before = touched.now.clone();
-        let known = before.as_ref().map(|i| i.definition.clone());
+        // The trigger takes over a document that only keeps events, with the version that it names.
+        let begun = before
+            .as_ref()
+            .filter(|i| i.status != Status::Early || named.is_none());
+        let known = begun.map(|i| i.definition.clone());
         let Some(reference) = known.or_else(|| named.cloned()) else {
             self.nobody(record, saga, input);
             return Ok(());
@@ -317,6 +327,7 @@ fn class_word(kind: IncidentKind) -> &'static str {
 fn kind_word(inbox: &Inbox) -> &'static str {
     match inbox {
         Inbox::Event { .. } => "event",
+        Inbox::Awaited { .. } => "awaited",
         Inbox::Reply { .. } => "reply",
         Inbox::Timer { .. } => "timer",
         Inbox::Signal { .. } => "signal",

@@ -5,8 +5,9 @@
 use saga_lib::effect::Effect;
 use saga_lib::id::SagaId;
 use saga_lib::input::Kind;
-use saga_lib::instance::IncidentKind;
+use saga_lib::instance::{Early, IncidentKind};
 use saga_lib::transition::Applied;
+use schemas::inbox::{Origin, encode_awaited};
 use schemas::record::Received;
 use schemas::{dead_letter, history, orphan};
 
@@ -20,7 +21,14 @@ impl Planner<'_> {
         for effect in effects {
             match effect {
                 Effect::Command(_) | Effect::Publish(_) => self.output(done, effect)?,
-                Effect::Orphan { reason } => self.orphan(done.record, reason),
+                Effect::Orphan {
+                    reason,
+                    early: None,
+                } => self.orphan(done.record, reason),
+                Effect::Orphan {
+                    reason,
+                    early: Some(early),
+                } => self.unmatched(done, early, reason),
                 Effect::DeadLetter { class, message } => {
                     self.set_aside(done.record, class, "apply", message, Some(done.saga));
                 }
@@ -95,6 +103,31 @@ impl Planner<'_> {
         self.out.plan.outputs.push(Output {
             record: copy,
             input: record.offset,
+            class: OutputClass::Orphan,
+        });
+    }
+
+    /// An event that was kept for a wait that never came.
+    fn unmatched(&mut self, done: &Done<'_>, early: &Early, reason: &str) {
+        self.out.stats.skip("orphan");
+        let origin = Origin {
+            id: &early.id,
+            traceparent: None,
+        };
+        let (names, lanes) = (self.cx.names, self.cx.lanes);
+        let event = encode_awaited(
+            names,
+            lanes,
+            done.saga,
+            done.reference,
+            &early.event,
+            &origin,
+        );
+        let record = event.received(self.cx.lane, done.record.offset, early.at_ms);
+        let copy = orphan::encode(names, &record, Some(done.saga), reason);
+        self.out.plan.outputs.push(Output {
+            record: copy,
+            input: done.record.offset,
             class: OutputClass::Orphan,
         });
     }

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::expr::Expr;
 use crate::ir::{
-    Catch, Compensation, Counter, Definition, Directive, Duplicates, Finally, From, Jitter, Kind,
-    LAYOUT, Node, Publish, Retry, Send, Start, StepKind, Target, Template, Variable,
+    Await, Catch, Compensation, Counter, Definition, Directive, Duplicates, Finally, From, Jitter,
+    Kind, LAYOUT, Node, Publish, Retry, Rung, RungAction, Send, Start, StepKind, Target, Template,
+    Variable, Wait,
 };
 
 /// Attempts of a forward command.
@@ -49,12 +50,45 @@ pub fn booking() -> Definition {
     ])
 }
 
-pub fn definition(mut nodes: Vec<Node>) -> Definition {
-    let count = nodes.len();
-    for (ix, node) in nodes.iter_mut().enumerate() {
+/// credit, then the event `Delivered` is awaited.
+pub fn delivery() -> Definition {
+    definition(vec![
+        compensatable("credit"),
+        awaiting("delivered", "Delivered"),
+    ])
+}
+
+/// A step that awaits an event of this type.
+pub fn awaiting(step: &str, r#type: &str) -> Node {
+    let wait = Wait {
+        events: vec![Await {
+            name: "ok".to_owned(),
+            topic: "logistics".to_owned(),
+            r#type: Some(r#type.to_owned()),
+            key: expr("event.order"),
+            filter: None,
+        }],
+        ladder: vec![Rung {
+            after_ms: 60_000,
+            repeat_ms: None,
+            action: RungAction::Route("timeout".to_owned()),
+        }],
+        ..Wait::default()
+    };
+    node(step, Kind::Wait(wait))
+}
+
+/// Links the nodes one after the other.
+pub fn relink(mut definition: Definition) -> Definition {
+    let count = definition.nodes.len();
+    for (ix, node) in definition.nodes.iter_mut().enumerate() {
         node.next = (ix + 1 < count).then_some(ix as u32 + 1);
     }
-    Definition {
+    definition
+}
+
+pub fn definition(nodes: Vec<Node>) -> Definition {
+    relink(Definition {
         layout: LAYOUT,
         name: "order".to_owned(),
         version: 1,
@@ -76,7 +110,7 @@ pub fn definition(mut nodes: Vec<Node>) -> Definition {
         retain_ms: 3_600_000,
         deadline: None,
         measure: BTreeMap::new(),
-    }
+    })
 }
 
 pub fn publish(r#type: &str) -> Publish {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::effect::{Command, Effect, Note, Publish};
 use crate::id::CommandId;
-use crate::input::{Act, Event, Input, Kind, KindName, Reply, Signal};
+use crate::input::{Act, Awaited, Event, Input, Kind, KindName, Reply, Signal};
 use crate::instance::{IncidentKind, Instance, Status, StepStatus, Wake};
 use crate::ir::Definition;
 use crate::transition::{Applied, Reason, apply, park};
@@ -58,6 +58,7 @@ pub fn reply_to(command: CommandId, outcome: &str) -> Reply {
     Reply {
         command,
         outcome: outcome.to_owned(),
+        r#type: None,
         attempt: None,
         payload: json!({ "from": outcome }),
         code: (outcome != "ok").then(|| "code-7".to_owned()),
@@ -79,6 +80,23 @@ impl Dialogue {
             payload,
         };
         self.input(Kind::Event(event));
+        self
+    }
+
+    /// An event of this type for the saga's key.
+    pub fn awaited(self, r#type: &str, event: &str) -> Self {
+        let payload = json!({ "type": r#type, "event": event });
+        self.awaited_with(r#type, event, payload)
+    }
+
+    pub fn awaited_with(mut self, r#type: &str, event: &str, payload: Value) -> Self {
+        self.input(Kind::Awaited(Awaited {
+            key: "ORD-42".to_owned(),
+            topic: "logistics".to_owned(),
+            r#type: Some(r#type.to_owned()),
+            event: event.to_owned(),
+            payload,
+        }));
         self
     }
 
@@ -271,8 +289,12 @@ impl Dialogue {
                 assert!(matches!(instance.wake, Wake::At(_)), "stuck: {instance:?}");
             }
             Status::Completed | Status::Compensated => assert_ne!(instance.wake, Wake::Never),
-            // No transition of this release leads there.
-            Status::Suspended | Status::Terminated => {}
+            Status::Suspended => assert_eq!(instance.wake, Wake::Never),
+            Status::Terminated => assert_eq!(
+                instance.wake == Wake::Never,
+                instance.compensation_incomplete()
+            ),
+            Status::Early => assert!(matches!(instance.wake, Wake::Expire(_))),
         }
         if instance.status == Status::Compensated {
             assert!(!instance.compensation_incomplete());

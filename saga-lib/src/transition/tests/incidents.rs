@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::definitions::{
-    compensatable, definition, expr, node, object, order, path, publish, set, step, with,
+    compensatable, definition, expr, object, order, path, publish, set, step, with,
 };
 use super::dialogue::{Dialogue, given, order_placed, reply_to};
 use crate::effect::{Effect, Note};
 use crate::id::CommandId;
 use crate::input::{Event, Input, Kind, Reply};
 use crate::instance::{IncidentKind, Instance, Status};
-use crate::ir::{Definition, Finally, Kind as NodeKind, StepKind};
+use crate::ir::{Definition, Finally, StepKind};
 use crate::transition::{Applied, QUEUE_MAX, Reason, park};
 
 /// The second step reads a field that the reply may lack.
@@ -151,31 +151,6 @@ fn conditions_must_be_booleans() {
         .event()
         .expect_parked(IncidentKind::ExpressionFault)
         .expect_detail("is 10, not a boolean");
-}
-
-#[test]
-fn node_kinds_of_later_releases_park() {
-    let end = NodeKind::End {
-        outcome: "completed".to_owned(),
-    };
-    given(definition(vec![node("stop", end)]))
-        .event()
-        .expect_parked(IncidentKind::Program)
-        .expect_detail("this release cannot run end");
-}
-
-#[test]
-fn a_deadline_of_the_whole_saga_parks() {
-    let mut bounded = order();
-    bounded.deadline = Some(crate::ir::Deadline {
-        after_ms: 1_000,
-        then: crate::ir::Directive::Compensate,
-        warn_ms: None,
-    });
-    given(bounded)
-        .event()
-        .expect_parked(IncidentKind::Program)
-        .expect_detail("deadline");
 }
 
 #[test]
@@ -450,7 +425,7 @@ fn a_refused_output_of_a_signal_is_taken_once() {
         .signal("S", None, cancel.act)
         .expect_ignored(Reason::Duplicate)
         .retry()
-        .expect_status(Status::Running)
+        .expect_status(Status::Compensating)
         .reply_ok()
         .expect_command("credit!c");
 }

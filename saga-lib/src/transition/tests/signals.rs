@@ -29,7 +29,7 @@ fn c6_e2_a_cancel_awaits_what_is_in_flight_and_turns_back() {
     at_stock()
         .cancel()
         .expect_changed()
-        .expect_status(Status::Running)
+        .expect_status(Status::Compensating)
         .expect_no_command()
         .reply_ok()
         .expect_command("stock!c")
@@ -65,8 +65,12 @@ fn c6_a_cancel_ends_with_the_ladder_of_what_is_in_flight() {
 }
 
 #[test]
-fn c6_a_second_cancel_is_a_duplicate() {
+fn c6_a_second_cancel_is_told_so() {
     at_stock()
+        .cancel()
+        .cancel()
+        .expect_rejected("compensating already");
+    at_payment()
         .cancel()
         .cancel()
         .expect_ignored(Reason::Duplicate);

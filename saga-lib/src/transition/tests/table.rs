@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::definitions::order;
+use super::definitions::{delivery, order, path, relink, set};
 use super::dialogue::{Dialogue, given};
 use super::model;
-use crate::input::KindName;
+use crate::input::{Act, KindName};
 use crate::instance::Status;
+use crate::ir::Definition;
 use crate::transition::{Handling, LEGAL, Reason, handling};
 
 fn legal(handling: Handling) -> bool {
     !matches!(
         handling,
-        Handling::Again | Handling::Stale | Handling::Ended | Handling::Refuse
+        Handling::Again | Handling::Stale | Handling::Ended | Handling::Refuse | Handling::Unwanted
     )
 }
 
@@ -30,20 +31,16 @@ fn table_and_match_agree() {
 }
 
 #[test]
-fn every_legal_pair_of_this_release_is_visited() {
+fn every_legal_pair_is_visited() {
     let mut visited: BTreeSet<(Status, KindName)> = BTreeSet::new();
     for seed in 0..400 {
         visited.append(&mut model::visited(seed));
     }
-    visited.append(&mut expired().visited);
+    for mut dialogue in [expired(), terminated(), awaiting(), early()] {
+        visited.append(&mut dialogue.visited);
+    }
     for (status, kind, _) in LEGAL {
-        // Nothing suspends or terminates an instance yet.
-        let reached = !matches!(status, Status::Suspended | Status::Terminated);
-        assert_eq!(
-            visited.contains(&(*status, *kind)),
-            reached,
-            "{status:?} {kind:?}"
-        );
+        assert!(visited.contains(&(*status, *kind)), "{status:?} {kind:?}");
     }
 }
 
@@ -56,24 +53,54 @@ fn expired() -> Dialogue {
         .silence()
 }
 
-#[test]
-fn statuses_of_later_releases_keep_or_refuse() {
-    let at_credit = |status| {
-        let mut dialogue = given(order()).event().expect_command("credit");
-        let instance = dialogue.instance.as_mut().unwrap();
-        instance.status = status;
-        instance.finished_ms = (status == Status::Terminated).then_some(1);
-        dialogue
-    };
-    let suspended = at_credit(Status::Suspended)
+fn terminated() -> Dialogue {
+    let reason = || "no longer needed".to_owned();
+    let terminate = || Act::Terminate { reason: reason() };
+    given(order())
+        .event()
+        .expect_command("credit")
+        .act(Act::Suspend)
         .reply_ok()
-        .expect_changed()
-        .cancel()
-        .expect_rejected("suspended");
-    assert_eq!(suspended.here().queue.len(), 1);
-    at_credit(Status::Terminated)
+        .act(Act::Resume)
+        .expect_command("stock")
+        .act(terminate())
         .reply_ok()
         .expect_ignored(Reason::Late)
-        .retry()
-        .expect_rejected("terminated");
+        .act(terminate())
+        .silence()
+}
+
+fn awaiting() -> Dialogue {
+    given(delivery())
+        .event()
+        .expect_command("credit")
+        .awaited("Delivered", "E-1")
+        .act(Act::Suspend)
+        .awaited("Delivered", "E-2")
+        .act(Act::Resume)
+        .reply_ok()
+        .expect_status(Status::Completed)
+}
+
+fn early() -> Dialogue {
+    let mut kept = given(delivery())
+        .awaited("Delivered", "E-1")
+        .awaited("Delivered", "E-2")
+        .event()
+        .expect_command("credit");
+    let mut parked = given(definition_that_parks())
+        .event()
+        .awaited("Delivered", "E-1");
+    let mut removed = given(delivery()).awaited("Delivered", "E-1").silence();
+    kept.visited.append(&mut parked.visited);
+    kept.visited.append(&mut removed.visited);
+    kept
+}
+
+fn definition_that_parks() -> Definition {
+    let mut broken = delivery();
+    broken
+        .nodes
+        .insert(0, set("broken", "note", path("order.missing")));
+    relink(broken)
 }

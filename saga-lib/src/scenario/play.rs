@@ -1,0 +1,158 @@
+//! Playing a scenario.
+//!
+//! Absent on purpose: judging it (see [`super::judge`]).
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::file::Scenario;
+use super::world::{Answer, START_MS, Stop, World};
+use crate::effect::{Command, Effect, Note};
+use crate::expr::Scope;
+use crate::id::CommandId;
+use crate::input::Awaited;
+use crate::instance::Instance;
+use crate::ir::Definition;
+
+/// A command that was sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sent {
+    /// Its id behind the saga's, e.g. `credit`, `ship[0]#2`, `credit!c`.
+    pub name: String,
+    /// Attempt, from 1.
+    pub attempt: u32,
+    /// Body.
+    pub body: Value,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub struct Play {
+    /// Commands in their order.
+    pub commands: Vec<Sent>,
+    /// Types of published events in their order.
+    pub published: Vec<String>,
+    /// Milestones in their order.
+    pub milestones: Vec<String>,
+    /// The instance as it was left; `None`, if none began.
+    pub instance: Option<Instance>,
+    /// Why it was left.
+    pub stop: Stop,
+    /// Virtual time it took, ms.
+    pub took_ms: i64,
+}
+
+/// Plays a scenario to its end.
+///
+/// # Errors
+/// The trigger has no business key, for people.
+pub fn play(definition: &Definition, scenario: &Scenario) -> Result<Play, String> {
+    let key = key(definition, scenario)?;
+    let mut world = World::new(definition);
+    world.trigger(scenario.r#type.as_deref(), &key, &scenario.start);
+    for (number, event) in scenario.events.iter().enumerate() {
+        let awaited = Awaited {
+            key: key.clone(),
+            topic: event.topic.clone(),
+            r#type: event.r#type.clone(),
+            event: format!("event-{number}"),
+            payload: event.payload.clone(),
+        };
+        world.event(START_MS + event.after_ms, awaited);
+    }
+    for (after_ms, act) in &scenario.acts {
+        world.act(START_MS + after_ms, act.clone());
+    }
+    let mut script = Script::new(&scenario.replies);
+    let stop = world.run(|command| script.answer(command));
+    Ok(report(world, stop))
+}
+
+/// The business key of a scenario's trigger.
+///
+/// # Errors
+/// The expression's fault, or what the key is instead of text, for people.
+pub(super) fn key(definition: &Definition, scenario: &Scenario) -> Result<String, String> {
+    let mut starts = definition.starts.iter();
+    let wanted = |t: &Option<String>| scenario.r#type.is_none() || *t == scenario.r#type;
+    let Some(start) = starts.find(|s| wanted(&s.r#type)) else {
+        return Err("no `start` has this type".to_owned());
+    };
+    let scope = Scope::new().with(&start.bind, &scenario.start);
+    match start.key.evaluate(&scope) {
+        Ok(Value::String(text)) => Ok(text),
+        Ok(Value::Number(number)) => Ok(number.to_string()),
+        Ok(other) => Err(format!("the key of the trigger is {other}")),
+        Err(fault) => Err(format!("the key of the trigger: {fault}")),
+    }
+}
+
+/// A command's id behind the saga's.
+pub fn name(id: &CommandId) -> String {
+    let text = id.to_string();
+    let saga = id.saga.as_str().len() + 1;
+    text.get(saga..).unwrap_or_default().to_owned()
+}
+
+/// What participants answer, attempt after attempt.
+struct Script<'s> {
+    replies: &'s BTreeMap<String, Vec<Answer>>,
+    given: BTreeMap<String, usize>,
+}
+
+impl<'s> Script<'s> {
+    fn new(replies: &'s BTreeMap<String, Vec<Answer>>) -> Self {
+        Self {
+            replies,
+            given: BTreeMap::new(),
+        }
+    }
+
+    /// The most precise entry counts: the command itself, else its path without the execution's number, else its step.
+    fn answer(&mut self, command: &Command) -> Answer {
+        let name = name(&command.id);
+        let back = if command.id.compensation.is_some() {
+            "!c"
+        } else {
+            ""
+        };
+        let path = format!("{}{back}", command.id.path);
+        let step = format!("{}{back}", command.step);
+        let known = [name, path, step]
+            .into_iter()
+            .find(|k| self.replies.contains_key(k));
+        let Some(key) = known else {
+            return Answer::named("ok");
+        };
+        let answers = &self.replies[&key];
+        let given = self.given.entry(key).or_default();
+        let at = (*given).min(answers.len() - 1);
+        *given += 1;
+        answers[at].clone()
+    }
+}
+
+fn report(world: World<'_>, stop: Stop) -> Play {
+    let mut play = Play {
+        commands: Vec::new(),
+        published: Vec::new(),
+        milestones: Vec::new(),
+        instance: world.instance,
+        stop,
+        took_ms: world.now - START_MS,
+    };
+    for effect in world.effects {
+        match effect {
+            Effect::Command(command) => play.commands.push(Sent {
+                name: name(&command.id),
+                attempt: command.attempt,
+                body: command.payload,
+            }),
+            Effect::Publish(event) => play.published.push(event.r#type),
+            Effect::Note(Note::Milestone { name, .. }) => play.milestones.push(name),
+            Effect::Note(_) | Effect::Orphan { .. } | Effect::DeadLetter { .. } => {}
+        }
+    }
+    play
+}

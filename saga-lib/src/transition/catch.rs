@@ -1,0 +1,199 @@
+//! Catch: where an outcome leads, with or without steps before.
+//!
+//! Without an entry a failure turns back before the pivot and parks after it. Never both directions, and never back after the pivot.
+//!
+//! Absent on purpose: which outcome it was (see [`super::outcome`] and [`super::wait`]).
+
+use serde_json::Value;
+
+use crate::instance::{
+    Caught, Frame, FrameId, FrameKind, IncidentKind, ObligationState, StepStatus, Token,
+};
+use crate::ir::{Catch, Directive, Kind, Node, NodeIx};
+
+use super::outcome::{EXECUTIONS_MAX, Failure};
+use super::turn::{Halt, Turn};
+use super::{attempt, body, command, outcome, parked, unwind};
+
+/// An outcome that was not simply gone on from.
+pub(super) struct Matter {
+    /// Node it is of.
+    pub(super) ix: NodeIx,
+    /// Frame of the node.
+    pub(super) frame: FrameId,
+    /// The token, if the step may go on from here: with its command unless that was refused.
+    pub(super) held: Option<Token>,
+    /// `error` in expressions.
+    pub(super) error: Value,
+    /// `reply` in expressions.
+    pub(super) reply: Value,
+}
+
+/// The entry for the first of these outcome names that has one.
+pub(super) fn entry<'a>(node: &'a Node, names: &[&str]) -> Option<&'a Catch> {
+    names.iter().find_map(|name| node.catch.get(*name))
+}
+
+/// Follows an entry; `None` is what holds without one.
+pub(super) fn follow(
+    turn: &mut Turn<'_>,
+    matter: Matter,
+    catch: Option<&Catch>,
+) -> Result<(), Halt> {
+    let Some((first, then)) = catch.and_then(|catch| Some((catch.run?, catch.then))) else {
+        return lead(turn, matter, catch.map(|catch| catch.then));
+    };
+    let caught = Caught {
+        then,
+        held: matter.held,
+        answer: None,
+    };
+    let kind = FrameKind::Catch(Box::new(caught));
+    let id = body::open(turn, matter.frame, matter.ix, kind);
+    if let Some(frame) = turn.instance.frames.iter_mut().find(|f| f.id == id) {
+        frame.data.insert("error".to_owned(), matter.error);
+        frame.data.insert("reply".to_owned(), matter.reply);
+    }
+    turn.go(id, Some(first));
+    Ok(())
+}
+
+/// The steps of an entry came to their end.
+pub(super) fn ran(turn: &mut Turn<'_>, frame: &Frame, caught: Caught) -> Result<(), Halt> {
+    if let (Some(token), Some(reply)) = (&caught.held, &caught.answer) {
+        // The answer came while the steps ran: it says more than what the author decided without it.
+        turn.instance.tokens.push(token.clone());
+        let at = turn.instance.tokens.len() - 1;
+        return outcome::answered(turn, at, reply).map(|_| ());
+    }
+    let named = |name: &str| frame.data.get(name).cloned().unwrap_or(Value::Null);
+    let matter = Matter {
+        ix: frame.node,
+        frame: frame.parent,
+        held: caught.held,
+        error: named("error"),
+        reply: named("reply"),
+    };
+    lead(turn, matter, Some(caught.then))
+}
+
+/// A wait or a structure ended with another outcome than success.
+pub(super) fn structure(
+    turn: &mut Turn<'_>,
+    frame: FrameId,
+    ix: NodeIx,
+    failure: &Failure,
+) -> Result<(), Halt> {
+    let node = turn.node(ix)?;
+    turn.step_is(&node.step, StepStatus::Unknown);
+    turn.moment(format!("{}: {}", node.step, failure.outcome));
+    let matter = Matter {
+        ix,
+        frame,
+        held: None,
+        error: failure.error(&node.step, 0),
+        reply: Value::Null,
+    };
+    follow(turn, matter, entry(node, &[&failure.outcome, "any"]))
+}
+
+/// Does what a directive says.
+pub(super) fn lead(
+    turn: &mut Turn<'_>,
+    matter: Matter,
+    directive: Option<Directive>,
+) -> Result<(), Halt> {
+    let node = turn.node(matter.ix)?;
+    match directive {
+        Some(Directive::Continue) => turn.go(matter.frame, node.next),
+        Some(Directive::Retry) => return again(turn, node, matter),
+        None | Some(Directive::Compensate) if !turn.instance.past_pivot => {
+            return unwind::turn_back(turn, matter.frame, &node.step, matter.error);
+        }
+        None | Some(Directive::Compensate) => {
+            stop(turn, node, matter, IncidentKind::RetriesExhausted);
+        }
+        Some(Directive::Park) => stop(turn, node, matter, IncidentKind::Declared),
+    }
+    Ok(())
+}
+
+/// Executes the step again: an unknown outcome keeps its command id and gets a fresh ladder, after a refusal a new execution begins.
+fn again(turn: &mut Turn<'_>, node: &Node, matter: Matter) -> Result<(), Halt> {
+    match matter.held {
+        Some(token) if token.pending.is_some() => {
+            turn.instance.tokens.push(token);
+            let at = turn.instance.tokens.len() - 1;
+            attempt::fresh_ladder(turn, at)
+        }
+        Some(token) if token.execution < EXECUTIONS_MAX => {
+            command::execute(turn, token.frame, token.node, token.execution + 1, None)
+        }
+        None if !matches!(node.kind, Kind::Send(_)) && renew(turn, matter.ix)? => {
+            turn.go(matter.frame, Some(matter.ix));
+            Ok(())
+        }
+        held => {
+            let matter = Matter { held, ..matter };
+            stop(turn, node, matter, IncidentKind::RetriesExhausted);
+            Ok(())
+        }
+    }
+}
+
+/// Parks at the step: a retry, or the answer, goes on from here.
+fn stop(turn: &mut Turn<'_>, node: &Node, matter: Matter, kind: IncidentKind) {
+    let path = format!("{}{}", node.step, turn.instance.suffix(matter.frame));
+    let text = |name: &str| matter.error.get(name).and_then(Value::as_str);
+    let cause = text("reason").or_else(|| text("code"));
+    let detail = format!(
+        "step {path}: {} after {} attempt(s){}",
+        text("outcome").unwrap_or("failed"),
+        matter.error.get("attempts").unwrap_or(&Value::Null),
+        cause.map_or_else(String::new, |cause| format!(": {cause}")),
+    );
+    turn.instance.error = Some(matter.error);
+    parked::park(turn, kind, Some(&path), detail);
+    let token = matter.held.unwrap_or(Token {
+        node: matter.ix,
+        frame: matter.frame,
+        execution: 1,
+        pending: None,
+        due_ms: None,
+        sla_ms: None,
+    });
+    turn.instance.tokens.push(token);
+}
+
+/// Makes room for one more execution of a structure: commands inside get new numbers. False: it was executed too often.
+pub(super) fn renew(turn: &mut Turn<'_>, ix: NodeIx) -> Result<bool, Halt> {
+    let node = turn.node(ix)?;
+    let executions = turn
+        .instance
+        .executions
+        .entry(node.step.clone())
+        .or_insert(1);
+    *executions += 1;
+    if *executions > EXECUTIONS_MAX {
+        return Ok(false);
+    }
+    for inner in turn.definition.inside(ix) {
+        let inner = turn.node(inner)?;
+        let begun = turn.instance.steps.contains_key(&inner.step);
+        if begun && matches!(inner.kind, Kind::Send(_)) {
+            let used = turn.instance.executions.get(&inner.step).copied();
+            let floors = &mut turn.instance.floors;
+            floors.insert(inner.step.clone(), used.unwrap_or(1));
+        }
+    }
+    Ok(true)
+}
+
+/// The state in which an execution is remembered that was given up while its frame is being left.
+pub(super) fn left_as(turn: &Turn<'_>, frame: FrameId) -> ObligationState {
+    if unwind::is_undone(turn.instance, frame) {
+        ObligationState::Open
+    } else {
+        ObligationState::Watched
+    }
+}
