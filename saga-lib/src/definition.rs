@@ -38,6 +38,8 @@ mod scalar;
 mod step;
 mod time;
 mod tree;
+mod typed;
+mod types;
 mod uses;
 mod wait;
 

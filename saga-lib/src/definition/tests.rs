@@ -225,6 +225,40 @@ fn codes_are_unique_and_in_order() {
     assert_eq!(codes::meaning("E9999"), None);
 }
 
+fn example(text: &str) -> Compiled {
+    let files = codes::files_of(text);
+    let (name, source) = &files[0];
+    let read = |path: &str| {
+        let found = files.iter().find(|(name, _)| name == path);
+        found
+            .map(|(_, text)| text.clone())
+            .ok_or_else(|| "absent".to_owned())
+    };
+    compile_with(name, source, &read)
+}
+
+#[test]
+fn every_code_is_explained_by_examples() {
+    let mut surprises = String::new();
+    for code in codes::ALL {
+        let explanation = codes::explain(code.code).unwrap_or_else(|| panic!("{}", code.code));
+        let wrong = example(explanation.wrong);
+        let found: BTreeSet<&str> = wrong.diagnostics.iter().map(|d| d.code).collect();
+        if found != BTreeSet::from([code.code]) {
+            surprises += &format!("{} wrong: {found:?}\n", code.code);
+            surprises += &render_all(&wrong.sources, &wrong.diagnostics, false);
+        }
+        let right = example(explanation.right);
+        if !right.diagnostics.is_empty() {
+            surprises += &format!("{} right:\n", code.code);
+            surprises += &render_all(&right.sources, &right.diagnostics, false);
+        }
+    }
+    assert!(surprises.is_empty(), "{surprises}");
+    assert_eq!(codes::explain("E9999"), None);
+    assert_eq!(codes::explain("e0102"), codes::explain("E0102"));
+}
+
 #[test]
 fn the_table_has_each_key_once_and_says_what_it_is_for() {
     for object in OBJECTS {
