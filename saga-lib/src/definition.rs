@@ -23,6 +23,7 @@ mod context;
 mod contract;
 mod data;
 mod deadline;
+mod describe;
 mod diagnostic;
 mod finally;
 mod flow;
@@ -44,6 +45,7 @@ mod uses;
 mod wait;
 
 use self::context::Context;
+pub use self::describe::{reference, schema};
 pub use self::diagnostic::{Diagnostic, Severity, Span, render, render_all};
 pub use self::plain::data;
 pub(crate) use self::time::{duration_ms, time_ms};

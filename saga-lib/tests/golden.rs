@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use saga_lib::definition::{Compiled, Diagnostic, codes, compile_with, render_all};
+use saga_lib::definition::{
+    Compiled, Diagnostic, codes, compile_with, reference, render_all, schema,
+};
 use saga_lib::ir::Definition;
 
 fn directory() -> PathBuf {
@@ -134,4 +136,17 @@ fn an_order_with_contracts_and_every_structure() {
 fn the_example_of_an_order() {
     let definition = check_ir("order", "../../../deploy/examples/order.yaml");
     assert_eq!(definition.nodes.len(), 3);
+}
+
+#[test]
+fn what_is_written_about_the_language_follows_the_table() {
+    check_golden("../../../orchestrator/docs/language.md", &reference());
+    check_golden("../../../orchestrator/docs/saga.schema.json", &schema());
+    let schema: serde_json::Value = serde_json::from_str(&schema()).expect("it is JSON");
+    let verbs = &schema["definitions"]["step"]["allOf"];
+    assert!(
+        verbs
+            .as_array()
+            .is_some_and(|cases| cases.iter().all(|c| c.get("if").is_some()))
+    );
 }
