@@ -87,9 +87,10 @@ impl Lowering<'_> {
             Phase::Before => StepKind::Compensatable,
             Phase::After => StepKind::Retriable,
             Phase::Mixed => {
-                self.context.report(torn(reader));
                 // Once is enough: every further step would say the same.
-                place.phase = Phase::After;
+                if !std::mem::replace(&mut self.torn, true) {
+                    self.context.report(torn(reader));
+                }
                 match reader.has("compensate") {
                     true => StepKind::Compensatable,
                     false => StepKind::Retriable,

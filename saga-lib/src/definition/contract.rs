@@ -149,6 +149,7 @@ fn outcomes(
             let found = Diagnostic::new(codes::BAD_NAME, entry.key_span, message)
                 .label("the engine gives this outcome itself");
             context.report(found);
+            continue;
         }
         if let Some(first) = types.insert(r#type.to_owned(), name.clone()) {
             let message = format!("the message type `{type}` means two outcomes");

@@ -20,7 +20,7 @@ use super::step::Lowering;
 use super::time;
 use super::tree::{Kind, Tree};
 use super::types::Slot;
-use super::uses::Library;
+use super::uses::{self, Library};
 use crate::ir::{Definition, Duplicates, Finally, From, LAYOUT, Start, Variable};
 
 /// How long a finished instance stays, if nothing is said.
@@ -32,6 +32,13 @@ pub(super) fn lower(
     library: &Library<'_>,
     tree: &Tree,
 ) -> Option<Definition> {
+    if uses::is_part(tree) {
+        let message = "this file is a part of sagas, not a saga";
+        let found = Diagnostic::new(codes::BAD_USE, Span::default(), message)
+            .help("it is checked with every saga that names it under `uses`");
+        context.report(found);
+        return None;
+    }
     let reader = Reader::open(context, tree, &SAGA)?;
     let mut claims = Claims::default();
     let name = reader.id(context, "saga");

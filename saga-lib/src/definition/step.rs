@@ -51,6 +51,8 @@ pub(super) struct Lowering<'a> {
     pub(super) writes: BTreeSet<String>,
     /// What was surely there at each `stop` of the current branch.
     pub(super) stops: Vec<BTreeSet<Rc<str>>>,
+    /// Was a step reported that only some paths reach past the pivot?
+    pub(super) torn: bool,
     depth: usize,
 }
 
@@ -117,6 +119,7 @@ impl<'a> Lowering<'a> {
             expanding: Vec::new(),
             writes: BTreeSet::new(),
             stops: Vec::new(),
+            torn: false,
             depth: 0,
         }
     }

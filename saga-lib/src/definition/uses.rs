@@ -162,6 +162,12 @@ impl<'f> Library<'f> {
     }
 }
 
+/// Is it a contract or a fragment?
+pub(super) fn is_part(tree: &Tree) -> bool {
+    value(tree, "saga").is_none()
+        && (value(tree, "contract").is_some() || value(tree, "fragment").is_some())
+}
+
 /// Reads everything that the definition `tree` uses.
 pub(super) fn load<'f>(context: &mut Context, files: &'f Files<'f>, tree: &Tree) -> Library<'f> {
     let mut loader = Loader {

@@ -8,7 +8,7 @@ use super::super::fields::{
     FINALLY, FRAGMENT, OPERATION, OTHERWISE, Object, QUERY, REPLIES, RETRY, SAGA, START, Shape,
     UNTIL, VARIABLE, VERBS,
 };
-use super::{slug, supported};
+use super::supported;
 
 const INTRODUCTION: &str = "\
 # The saga language: reference
@@ -49,8 +49,8 @@ pub fn reference() -> String {
         "\n## Steps\n\nA step has exactly one verb.\n\n| verb | outcomes of its own |\n|---|---|\n";
     let verbs = || VERBS.iter().filter(|verb| verb.part.is_supported());
     for verb in verbs() {
-        let link = slug(verb.object).replace('_', "-");
-        out += &format!("| [`{}`](#a-{link}) | {} |\n", verb.name, verb.outcomes);
+        let link = verb.object.name.replace('`', "").replace(' ', "-");
+        out += &format!("| [`{}`](#{link}) | {} |\n", verb.name, verb.outcomes);
     }
     verbs().for_each(|verb| table(&mut out, verb.object));
     out += "\n## Inside steps\n";
