@@ -158,6 +158,7 @@ impl Expr {
             Form::Path(path) => vec![Read {
                 path: path.clone(),
                 asks: false,
+                compared: Vec::new(),
             }],
             Form::Program(program) => program.reads(),
         }

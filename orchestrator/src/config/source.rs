@@ -202,8 +202,7 @@ fn pair(text: &str) -> (String, Value) {
 }
 
 /// Every key that a variable can set.
-pub(super) const KEYS: [(&str, Form); 24] = [
-pub(super) const KEYS: [(&str, Form); 28] = [
+pub(super) const KEYS: [(&str, Form); 30] = [
     ("app", Form::Text),
     ("instance", Form::Text),
     ("lanes", Form::Scalar),

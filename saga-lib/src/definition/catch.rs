@@ -96,7 +96,12 @@ impl Lowering<'_> {
         if meaning.kind.is_none() || known().any(|k| k == name) {
             return;
         }
-        let list: Vec<&str> = known().collect();
+        let mut list: Vec<&str> = Vec::new();
+        for name in known().filter(|name| !name.is_empty()) {
+            if !list.contains(&name) {
+                list.push(name);
+            }
+        }
         let message = format!("this step has no outcome `{name}`");
         let found = Diagnostic::new(codes::UNKNOWN_OUTCOME, entry.key_span, message)
             .help(format!("its outcomes are {}", list.join(", ")))
@@ -132,9 +137,13 @@ impl Lowering<'_> {
         let word = word.copied().unwrap_or_default();
         let message = format!("`{}` cannot lead to `{word}` here", entry.key);
         let span: Span = entry.key_span;
+        let help = match entry.key.as_str() {
+            "any" => "`any` stands for `failed` and `timeout` too: name the refusals instead",
+            _ => "`park` leaves it to an operator, `retry` executes the step again",
+        };
         let found = Diagnostic::new(codes::BAD_DIRECTION, span, message)
             .label(why)
-            .help("`park` leaves it to an operator, `retry` executes the step again");
+            .help(help);
         self.context.report(found);
     }
 }

@@ -4,6 +4,10 @@
 //!
 //! Absent on purpose: what an operator can meet at run time (`SK0001` and so on).
 
+mod explain;
+
+pub use self::explain::{Explanation, explain, files_of};
+
 /// A code and what it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code {
@@ -49,6 +53,11 @@ codes! {
     NAME_TAKEN = "E0204", "A name is defined twice.";
     DOUBTFUL_NAME = "E0205", "An expression reads a result that may be missing.";
     WRONG_TYPE = "E0206", "A value is not of the type that is declared for it.";
+    UNKNOWN_FIELD = "E0207", "A field that is read or sent does not exist.";
+    MISSING_FIELD = "E0208", "A command lacks a field that its schema requires.";
+    UNKNOWN_SYMBOL = "E0209", "A text is none of the symbols that its schema has.";
+    DOUBTFUL_FIELD = "E0210", "A field is read that its schema does not require.";
+    BAD_SCHEMA = "E0211", "A schema is missing or cannot be read.";
     SECOND_PIVOT = "E0301", "A path has two pivots.";
     NO_COMPENSATION = "E0302", "A step before the pivot does not say how it is compensated.";
     USELESS_COMPENSATION = "E0303", "The pivot or a step after it declares a compensation.";

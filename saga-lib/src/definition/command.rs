@@ -12,11 +12,14 @@ use super::contract::{Effect, Operation};
 use super::data;
 use super::diagnostic::Diagnostic;
 use super::fields::FALLBACK;
+use super::names::Names;
 use super::object::Reader;
 use super::place::{Phase, Place};
 use super::retry;
 use super::step::{Head, Lowering, Meaning};
 use super::tree::{Kind, Tree};
+use super::typed;
+use super::types::Slot;
 use crate::ir::{self, Compensation, Node, NodeIx, Send, StepKind, Target, Template};
 
 impl Lowering<'_> {
@@ -38,9 +41,15 @@ impl Lowering<'_> {
         };
         self.check_attempts(reader, place, &send);
         send.query = self.query(head, &operation, &send);
+        let slot = self.result(place, &operation, &send);
         let fallback = self.fallback(head, place, &send);
         send.fallback = fallback.as_ref().map(|(at, _)| *at);
-        Self::meaning_of(&operation, Some(send), fallback)
+        // The second provider's reply may look different; what is kept of it has the same names.
+        let known = send.keep.is_some() || fallback.is_none();
+        Meaning {
+            slot: slot.filter(|_| known),
+            ..Self::meaning_of(&operation, Some(send), fallback)
+        }
     }
 
     /// A step whose operation is not one: what else is wrong with it is told all the same.
@@ -78,9 +87,10 @@ impl Lowering<'_> {
             Phase::Before => StepKind::Compensatable,
             Phase::After => StepKind::Retriable,
             Phase::Mixed => {
-                self.context.report(torn(reader));
                 // Once is enough: every further step would say the same.
-                place.phase = Phase::After;
+                if !std::mem::replace(&mut self.torn, true) {
+                    self.context.report(torn(reader));
+                }
                 match reader.has("compensate") {
                     true => StepKind::Compensatable,
                     false => StepKind::Retriable,
@@ -121,8 +131,9 @@ impl Lowering<'_> {
     ) -> Option<Send> {
         let (reader, names) = (head.reader, &place.names);
         let payload = reader.data(self.context, names, "with");
+        self.check_payload(reader, names, operation, payload.as_ref());
         let key = reader.expression(self.context, names, "key");
-        let reply = names.with(&["reply"]);
+        let reply = self.with_reply(names, operation);
         let keep = reader.named_data(self.context, &reply, "keep");
         let timeout_ms = reader.duration(self.context, "timeout");
         let retry = retry::retry(self.context, reader, kind);
@@ -142,6 +153,44 @@ impl Lowering<'_> {
             fallback: None,
             query: None,
         })
+    }
+
+    /// These names and the reply.
+    fn with_reply(&mut self, names: &Names, operation: &Operation) -> Names {
+        let mut names = names.clone();
+        let slot = self.library.reply(self.context, operation);
+        names.define_typed("reply", slot);
+        names
+    }
+
+    /// Compares the body with the schema of the contract.
+    fn check_payload(
+        &mut self,
+        reader: &Reader<'_>,
+        names: &Names,
+        operation: &Operation,
+        payload: Option<&Template>,
+    ) {
+        let span = reader.key_span("command");
+        let name = operation.target.r#type.as_str();
+        let folder = operation.schemas.as_deref();
+        let schema = folder.and_then(|f| self.library.schema(self.context, f, name, span));
+        let Some((schema, payload)) = schema.zip(payload) else {
+            return;
+        };
+        let nothing = Tree::text("", span);
+        let at = reader.get("with").unwrap_or(&nothing);
+        typed::check_body(self.context, names, &schema, payload, at);
+    }
+
+    /// What the step leaves: what is kept of the reply, else the reply.
+    fn result(&mut self, place: &Place, operation: &Operation, send: &Send) -> Option<Rc<Slot>> {
+        let Some(keep) = &send.keep else {
+            return self.library.reply(self.context, operation);
+        };
+        let names = self.with_reply(&place.names, operation);
+        let kept = names.type_of_data(&Template::Object(keep.clone()));
+        Some(Rc::new(Slot::of(kept)))
     }
 
     fn check_attempts(&mut self, reader: &Reader<'_>, place: &Place, send: &Send) {

@@ -40,7 +40,7 @@ pub(super) enum Undo {
 /// Reads `compensate` and `because`; `None`, if they are absent. `id` is that of the step.
 pub(super) fn undo(
     context: &mut Context,
-    library: &Library,
+    library: &Library<'_>,
     names: &Names,
     reader: &Reader<'_>,
     id: Option<&str>,
@@ -67,7 +67,7 @@ pub(super) fn undo(
 /// An operation, or a mapping with its body.
 fn command(
     context: &mut Context,
-    library: &Library,
+    library: &Library<'_>,
     names: &Names,
     tree: &Tree,
     id: Option<&str>,
@@ -93,7 +93,7 @@ fn command(
 /// The compensation of an operation that is executed as `kind`; `None` was reported.
 pub(super) fn compensation(
     context: &mut Context,
-    library: &Library,
+    library: &Library<'_>,
     reader: &Reader<'_>,
     operation: &Operation,
     kind: StepKind,
@@ -126,7 +126,7 @@ pub(super) fn compensation(
 }
 
 /// The compensation that the contract of `operation` declares.
-pub(super) fn by_contract(library: &Library, operation: &Operation) -> Option<Compensation> {
+pub(super) fn by_contract(library: &Library<'_>, operation: &Operation) -> Option<Compensation> {
     match operation.undo.clone()? {
         Undo::Command { target, payload } => {
             let counter = library.operation(&target);
@@ -157,15 +157,16 @@ fn counter_of(operation: &Operation, payload: Option<Template>) -> Counter {
 fn names_of_compensation(names: &Names, id: Option<&str>) -> Names {
     let reply = "there is no reply if the outcome is unknown: use `request`";
     let error = "the body is computed when the step completes, before anything failed";
-    let names = names
-        .with(&["request"])
-        .without("reply", reply)
-        .without("error", error);
+    let mut names = names.with(&["request"]).without("error", error);
+    names.define_only_asked("reply", ASK_FOR_REPLY);
     match id {
         Some(id) => names.without(id, reply),
         None => names,
     }
 }
+
+const ASK_FOR_REPLY: &str =
+    "there is no reply if the outcome is unknown: use `request`, or `has(reply.field) ? ... : ...`";
 
 fn refuse(context: &mut Context, reader: &Reader<'_>, kind: StepKind) {
     for name in ["compensate", "because"] {

@@ -84,7 +84,7 @@ impl Operation {
 /// Lowers one operation of a contract, whose name is known to be one.
 pub(super) fn operation(
     context: &mut Context,
-    library: &Library,
+    library: &Library<'_>,
     plain: Target,
     entry: &Entry,
 ) -> Option<Operation> {
@@ -149,6 +149,7 @@ fn outcomes(
             let found = Diagnostic::new(codes::BAD_NAME, entry.key_span, message)
                 .label("the engine gives this outcome itself");
             context.report(found);
+            continue;
         }
         if let Some(first) = types.insert(r#type.to_owned(), name.clone()) {
             let message = format!("the message type `{type}` means two outcomes");
@@ -187,7 +188,12 @@ fn replies(context: &mut Context, tree: &Tree) -> Option<Replies> {
     })
 }
 
-fn query(context: &mut Context, library: &Library, names: &Names, tree: &Tree) -> Option<Query> {
+fn query(
+    context: &mut Context,
+    library: &Library<'_>,
+    names: &Names,
+    tree: &Tree,
+) -> Option<Query> {
     if !matches!(tree.kind, Kind::Map(_)) {
         let target = library.target(context, tree)?;
         return Some(Query {

@@ -44,7 +44,7 @@ impl Lowering<'_> {
             }
             paths.push(path);
         }
-        if arms.is_empty() && self.context.is_clean() {
+        if items.iter().all(|item| key_of(item, "otherwise").is_some()) {
             let message = "a choice needs at least one arm with `when`";
             self.context
                 .report(Diagnostic::new(codes::EMPTY, tree.span, message));

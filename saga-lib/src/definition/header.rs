@@ -19,14 +19,26 @@ use super::scalar;
 use super::step::Lowering;
 use super::time;
 use super::tree::{Kind, Tree};
-use super::uses::Library;
+use super::types::Slot;
+use super::uses::{self, Library};
 use crate::ir::{Definition, Duplicates, Finally, From, LAYOUT, Start, Variable};
 
 /// How long a finished instance stays, if nothing is said.
 const RETAIN_MS: i64 = 3_600_000;
 
 /// Lowers the whole file. Everything is visited, whatever was wrong before it.
-pub(super) fn lower(context: &mut Context, library: &Library, tree: &Tree) -> Option<Definition> {
+pub(super) fn lower(
+    context: &mut Context,
+    library: &Library<'_>,
+    tree: &Tree,
+) -> Option<Definition> {
+    if uses::is_part(tree) {
+        let message = "this file is a part of sagas, not a saga";
+        let found = Diagnostic::new(codes::BAD_USE, Span::default(), message)
+            .help("it is checked with every saga that names it under `uses`");
+        context.report(found);
+        return None;
+    }
     let reader = Reader::open(context, tree, &SAGA)?;
     let mut claims = Claims::default();
     let name = reader.id(context, "saga");
@@ -35,7 +47,7 @@ pub(super) fn lower(context: &mut Context, library: &Library, tree: &Tree) -> Op
     labels(context, &reader);
     let retain_ms = reader.duration(context, "retain");
     let mut names = Names::new().with(&["saga", "now"]);
-    let starts = starts(context, &reader, &mut claims, &mut names);
+    let starts = starts(context, library, &reader, &mut claims, &mut names);
     let data = variables(context, &reader, &mut claims, &mut names);
     let deadline = deadline::lower(context, &reader);
     let mut place = Place::new(names);
@@ -92,6 +104,7 @@ fn labels(context: &mut Context, reader: &Reader<'_>) {
 
 fn starts(
     context: &mut Context,
+    library: &Library<'_>,
     reader: &Reader<'_>,
     claims: &mut Claims,
     names: &mut Names,
@@ -112,7 +125,7 @@ fn starts(
     let mut starts = Vec::new();
     let mut bound = Vec::new();
     for item in items {
-        let (bind, start) = start(context, item);
+        let (bind, start) = start(context, library, item);
         match bind {
             // Several starts may bind the same name: the body then needs not tell them apart.
             Some((bind, _)) if bound.contains(&bind) => {}
@@ -125,30 +138,56 @@ fn starts(
         starts.extend(start);
     }
     for bind in &bound {
+        let slot = match items {
+            [item] => payload(context, library, item),
+            _ => None,
+        };
         match bound.as_slice() {
-            [_] => names.define(bind),
+            [_] => names.define_typed(bind, slot),
             _ => names.define_doubtful(bind),
         }
     }
     starts
 }
 
+/// What is known of the payload of a start.
+fn payload(context: &mut Context, library: &Library<'_>, tree: &Tree) -> Option<Rc<Slot>> {
+    let Kind::Map(entries) = &tree.kind else {
+        return None;
+    };
+    let entry = entries.iter().find(|e| e.key == "type")?;
+    let Kind::Scalar { text, .. } = &entry.value.kind else {
+        return None;
+    };
+    library.any_schema(context, text, entry.value.span)
+}
+
 /// A start, and the name it binds, which is known even if something else is wrong.
-fn start(context: &mut Context, tree: &Tree) -> (Option<(String, Span)>, Option<Start>) {
+fn start(
+    context: &mut Context,
+    library: &Library<'_>,
+    tree: &Tree,
+) -> (Option<(String, Span)>, Option<Start>) {
     let Some(reader) = Reader::open(context, tree, &START) else {
         return (None, None);
     };
     let span = reader.get("as").map_or(reader.at, |tree| tree.span);
     let bind = reader.text(context, "as");
     let bind = bind.and_then(|name| scalar::variable(context, &name, span));
-    let start = start_of(context, &reader, bind.as_deref());
+    let slot = payload(context, library, tree);
+    let start = start_of(context, &reader, bind.as_deref(), slot);
     (bind.map(|bind| (bind, span)), start)
 }
 
-fn start_of(context: &mut Context, reader: &Reader<'_>, bind: Option<&str>) -> Option<Start> {
+fn start_of(
+    context: &mut Context,
+    reader: &Reader<'_>,
+    bind: Option<&str>,
+    slot: Option<Rc<Slot>>,
+) -> Option<Start> {
     let mut names = Names::new();
     match bind {
-        Some(bind) => names.define(bind),
+        Some(bind) => names.define_typed(bind, slot),
         None => names.forgive(),
     }
     let topic = reader.topic(context, "topic");

@@ -3,7 +3,7 @@
 //! A result is doubtful where a path exists on which its step was skipped or did not succeed: reading it without asking `has()` is a
 //! warning. A name that can never be there is a mistake.
 //!
-//! Absent on purpose: types of values.
+//! Absent on purpose: types (see [`super::typed`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use std::rc::Rc;
 use super::codes;
 use super::context::{Context, nearest};
 use super::diagnostic::{Diagnostic, Span};
+use super::types::Slot;
 use crate::expr::Expr;
 
 /// Names visible at one place of the definition. Cheap to clone.
@@ -22,6 +23,10 @@ pub(super) struct Names {
     mutable: Rc<BTreeMap<String, Option<&'static str>>>,
     /// Names that exist elsewhere, and why not here.
     elsewhere: Rc<BTreeMap<String, String>>,
+    /// Types of the values, where they are known.
+    types: BTreeMap<Rc<str>, Rc<Slot>>,
+    /// A name that may be missing and must therefore be asked for, and why.
+    only_asked: Option<(&'static str, &'static str)>,
     /// A definition of names could not be read: an unknown name is then no news.
     incomplete: bool,
 }
@@ -45,7 +50,25 @@ impl Names {
 
     /// Makes `name` visible from here on.
     pub(super) fn define(&mut self, name: &str) {
+        self.types.remove(name);
         self.visible.insert(Rc::from(name), true);
+    }
+
+    /// Makes `name` visible, with what is known of its value.
+    pub(super) fn define_typed(&mut self, name: &str, slot: Option<Rc<Slot>>) {
+        self.define(name);
+        self.types.extend(slot.map(|slot| (Rc::from(name), slot)));
+    }
+
+    /// What is known of the value of `name`.
+    pub(super) fn slot(&self, name: &str) -> Option<&Slot> {
+        self.types.get(name).map(AsRef::as_ref)
+    }
+
+    /// Makes `name` visible to expressions that ask for it.
+    pub(super) fn define_only_asked(&mut self, name: &'static str, why: &'static str) {
+        self.define_doubtful(name);
+        self.only_asked = Some((name, why));
     }
 
     /// Makes `name` visible; its value may be missing.
@@ -60,11 +83,16 @@ impl Names {
             let there = known.unwrap_or(false) || (*there && sure);
             self.visible.insert(Rc::clone(name), there);
         }
+        for (name, slot) in &inner.types {
+            let slot = Rc::clone(slot);
+            self.types.entry(Rc::clone(name)).or_insert(slot);
+        }
         self.incomplete |= inner.incomplete;
     }
 
     /// Makes `name` what it is in `outer`.
     pub(super) fn restore(&mut self, name: &str, outer: &Self) {
+        self.types.remove(name);
         match outer.visible.get(name) {
             Some(sure) => self.visible.insert(Rc::from(name), *sure),
             None => self.visible.remove(name),
@@ -132,6 +160,7 @@ impl Names {
     pub(super) fn without(&self, name: &str, why: &str) -> Self {
         let mut names = self.clone();
         names.visible.remove(name);
+        names.types.remove(name);
         names.refuse(name, why);
         names
     }
@@ -142,6 +171,13 @@ impl Names {
             match self.visible.get(root.as_str()) {
                 Some(true) => {}
                 Some(false) if asks(expr, &root) => {}
+                Some(false) if self.only_asked.is_some_and(|(name, _)| name == root) => {
+                    let why = self.only_asked.map_or("", |(_, why)| why);
+                    let span = word_in(&context.source(), span, &root);
+                    let message = format!("`{root}` may be missing here");
+                    let found = Diagnostic::new(codes::NAME_NOT_HERE, span, message).label(why);
+                    context.report(found);
+                }
                 Some(false) => {
                     let found = doubtful(&root, word_in(&context.source(), span, &root));
                     context.report(found);
@@ -153,6 +189,7 @@ impl Names {
                 }
             }
         }
+        self.check_fields(context, expr, span);
     }
 
     /// Is `name` visible?

@@ -4,6 +4,8 @@
 //!
 //! Absent on purpose: loops without a bound. Every one has a `max`.
 
+use std::rc::Rc;
+
 use super::codes;
 use super::data;
 use super::diagnostic::Diagnostic;
@@ -13,6 +15,7 @@ use super::place::Place;
 use super::scalar;
 use super::step::{Head, Lowering, Meaning};
 use super::tree::Tree;
+use super::types::{Slot, Type};
 use crate::ir::{self, Iterate, NodeIx};
 
 /// Elements of a for_each that the engine takes, if nothing is said.
@@ -26,7 +29,12 @@ impl Lowering<'_> {
         let limit = whole(self, reader, "limit").unwrap_or(1);
         let max = whole(self, reader, "max").unwrap_or(ELEMENTS_MAX);
         let mut inside = place.inner(NO_PIVOT_INSIDE);
-        let bind = self.element(reader, &mut inside);
+        let slot = over.as_ref().and_then(|over| place.names.slot_of(over));
+        let slot = slot.and_then(|slot| match &slot.r#type {
+            Type::List(element) => Some(Rc::clone(element)),
+            _ => None,
+        });
+        let bind = self.element(reader, &mut inside, slot);
         let stops = std::mem::take(&mut self.stops);
         let (body, writes) = self.body(reader.get("steps"), &mut inside, "steps");
         for sure in std::mem::replace(&mut self.stops, stops) {
@@ -86,7 +94,12 @@ impl Lowering<'_> {
     }
 
     /// Binds the element's name.
-    fn element(&mut self, reader: &Reader<'_>, inside: &mut Place) -> Option<String> {
+    fn element(
+        &mut self,
+        reader: &Reader<'_>,
+        inside: &mut Place,
+        slot: Option<Rc<Slot>>,
+    ) -> Option<String> {
         let span = reader.get("as").map_or(reader.at, |tree| tree.span);
         let name = reader.text(self.context, "as");
         let name = name.and_then(|name| scalar::variable(self.context, &name, span));
@@ -100,7 +113,7 @@ impl Lowering<'_> {
                 .label("it is visible here already");
             self.context.report(found);
         }
-        inside.names.define(&name);
+        inside.names.define_typed(&name, slot);
         Some(name)
     }
 

@@ -20,6 +20,7 @@ use super::object::Reader;
 use super::outline::{Outline, ids_within};
 use super::place::Place;
 use super::tree::{Kind, Tree};
+use super::types::Slot;
 use super::uses::Library;
 use crate::ir::{self, Node, NodeIx};
 
@@ -37,7 +38,7 @@ pub(super) struct Lowering<'a> {
     /// Diagnostics and files.
     pub(super) context: &'a mut Context,
     /// Contracts and fragments.
-    pub(super) library: &'a Library,
+    pub(super) library: &'a Library<'a>,
     /// Names given in the current file.
     pub(super) claims: Claims,
     /// Business keys of the starts, as written.
@@ -50,6 +51,8 @@ pub(super) struct Lowering<'a> {
     pub(super) writes: BTreeSet<String>,
     /// What was surely there at each `stop` of the current branch.
     pub(super) stops: Vec<BTreeSet<Rc<str>>>,
+    /// Was a step reported that only some paths reach past the pivot?
+    pub(super) torn: bool,
     depth: usize,
 }
 
@@ -87,6 +90,8 @@ pub(super) struct Meaning {
     pub(super) outcomes: Vec<String>,
     /// Does it leave something under its id?
     pub(super) has_result: bool,
+    /// What is known of it.
+    pub(super) slot: Option<Rc<Slot>>,
     /// Does nothing follow?
     pub(super) is_end: bool,
 }
@@ -104,7 +109,7 @@ impl Meaning {
 
 impl<'a> Lowering<'a> {
     /// Nothing lowered.
-    pub(super) fn new(context: &'a mut Context, library: &'a Library, claims: Claims) -> Self {
+    pub(super) fn new(context: &'a mut Context, library: &'a Library<'a>, claims: Claims) -> Self {
         Self {
             context,
             library,
@@ -114,6 +119,7 @@ impl<'a> Lowering<'a> {
             expanding: Vec::new(),
             writes: BTreeSet::new(),
             stops: Vec::new(),
+            torn: false,
             depth: 0,
         }
     }
@@ -345,7 +351,7 @@ fn nothing() -> ir::Kind {
 
 fn define(place: &mut Place, id: &str, meaning: &Meaning) {
     if meaning.has_result {
-        place.names.define(id);
+        place.names.define_typed(id, meaning.slot.clone());
     } else {
         place.names.refuse(id, "this step leaves no result");
     }

@@ -4,6 +4,7 @@
 //!
 //! Absent on purpose: reading. Whoever compiles gives the text of a file for its path.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -16,6 +17,7 @@ use super::names::Claims;
 use super::object::Reader;
 use super::scalar;
 use super::tree::{self, Entry, Kind, Tree};
+use super::types::{self, Slot};
 use crate::ir::Target;
 
 /// Gives the text of a file, or says why it cannot be read.
@@ -23,6 +25,9 @@ pub type Files<'f> = dyn Fn(&str) -> Result<String, String> + 'f;
 
 /// Most files of one definition.
 const FILES_MAX: usize = 64;
+
+/// Most schemas of one definition.
+const SCHEMAS_MAX: usize = 500;
 
 /// Most bytes of all of them.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -39,15 +44,31 @@ pub(super) struct Fragment {
 }
 
 /// Everything that used files define.
-#[derive(Debug, Default)]
-pub(super) struct Library {
+pub(super) struct Library<'f> {
+    files: &'f Files<'f>,
+    /// Schemas by the path without ending; `None`: there is none.
+    schemas: RefCell<BTreeMap<String, Option<Rc<Slot>>>>,
+    /// Folders of schemas.
+    folders: BTreeSet<String>,
     declared: BTreeSet<String>,
     services: BTreeSet<String>,
     operations: BTreeMap<String, Rc<Operation>>,
     fragments: BTreeMap<String, Rc<Fragment>>,
 }
 
-impl Library {
+impl<'f> Library<'f> {
+    fn new(files: &'f Files<'f>) -> Self {
+        Self {
+            files,
+            schemas: RefCell::default(),
+            folders: BTreeSet::new(),
+            declared: BTreeSet::new(),
+            services: BTreeSet::new(),
+            operations: BTreeMap::new(),
+            fragments: BTreeMap::new(),
+        }
+    }
+
     /// The operation that a value names; reports one that its service's contract does not have.
     pub(super) fn target(&self, context: &mut Context, tree: &Tree) -> Option<Target> {
         let target = scalar::operation(context, tree)?;
@@ -71,6 +92,65 @@ impl Library {
         known.map_or_else(|| Rc::new(Operation::plain(target.clone())), Rc::clone)
     }
 
+    /// The schema of a message in a folder.
+    pub(super) fn schema(
+        &self,
+        context: &mut Context,
+        folder: &str,
+        name: &str,
+        span: Span,
+    ) -> Option<Rc<Slot>> {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if name.is_empty() || !name.bytes().all(legal) || name.starts_with('.') {
+            return None;
+        }
+        let path = format!("{folder}/{name}");
+        if let Some(known) = self.schemas.borrow().get(&path) {
+            return known.clone();
+        }
+        if self.schemas.borrow().len() >= SCHEMAS_MAX {
+            return None;
+        }
+        let endings = [".avsc", ".json", ".schema.json"];
+        let mut texts = endings.iter().filter_map(|ending| {
+            let file = format!("{path}{ending}");
+            let text = (self.files)(&file).ok()?;
+            Some((file, text))
+        });
+        let found = texts.next().and_then(|(file, text)| {
+            let parsed = types::parse(&file, &text);
+            parsed
+                .map_err(|error| context.report(broken(&file, &error, span)))
+                .ok()
+        });
+        let found = found.map(Rc::new);
+        self.schemas.borrow_mut().insert(path, found.clone());
+        found
+    }
+
+    /// The schema of a message that any service may send.
+    pub(super) fn any_schema(
+        &self,
+        context: &mut Context,
+        name: &str,
+        span: Span,
+    ) -> Option<Rc<Slot>> {
+        let mut folders = self.folders.iter();
+        folders.find_map(|folder| self.schema(context, folder, name, span))
+    }
+
+    /// What a reply of this operation looks like, if all successes agree.
+    pub(super) fn reply(&self, context: &mut Context, operation: &Operation) -> Option<Rc<Slot>> {
+        let folder = operation.schemas.as_deref()?;
+        let is_success = |outcome: &String| operation.success.contains(outcome);
+        let types = operation.types.iter().filter(|(_, o)| is_success(o));
+        let names: Vec<&String> = types.map(|(name, _)| name).collect();
+        match names.as_slice() {
+            [name] => self.schema(context, folder, name, Span::default()),
+            _ => None,
+        }
+    }
+
     /// The fragment called `name`.
     pub(super) fn fragment(&self, name: &str) -> Option<Rc<Fragment>> {
         self.fragments.get(name).map(Rc::clone)
@@ -82,15 +162,21 @@ impl Library {
     }
 }
 
+/// Is it a contract or a fragment?
+pub(super) fn is_part(tree: &Tree) -> bool {
+    value(tree, "saga").is_none()
+        && (value(tree, "contract").is_some() || value(tree, "fragment").is_some())
+}
+
 /// Reads everything that the definition `tree` uses.
-pub(super) fn load(context: &mut Context, files: &Files<'_>, tree: &Tree) -> Library {
+pub(super) fn load<'f>(context: &mut Context, files: &'f Files<'f>, tree: &Tree) -> Library<'f> {
     let mut loader = Loader {
         context,
         files,
         open: Vec::new(),
         bytes: 0,
         contracts: Vec::new(),
-        library: Library::default(),
+        library: Library::new(files),
         claims: Claims::default(),
     };
     loader.open.push(loader.context.file_name().to_owned());
@@ -98,18 +184,18 @@ pub(super) fn load(context: &mut Context, files: &Files<'_>, tree: &Tree) -> Lib
     loader.finish()
 }
 
-struct Loader<'l> {
+struct Loader<'l, 'f> {
     context: &'l mut Context,
-    files: &'l Files<'l>,
+    files: &'f Files<'f>,
     /// Files that are being read, outermost first.
     open: Vec<String>,
     bytes: usize,
     contracts: Vec<(FileIx, Tree)>,
-    library: Library,
+    library: Library<'f>,
     claims: Claims,
 }
 
-impl Loader<'_> {
+impl<'f> Loader<'_, 'f> {
     /// Reads the files under `uses` of the current file.
     fn uses(&mut self, tree: &Tree) {
         let Some(uses) = value(tree, "uses") else {
@@ -225,7 +311,7 @@ impl Loader<'_> {
         }
     }
 
-    fn finish(mut self) -> Library {
+    fn finish(mut self) -> Library<'f> {
         for (file, tree) in std::mem::take(&mut self.contracts) {
             let before = self.context.enter(file);
             self.contract(&tree);
@@ -240,6 +326,7 @@ impl Loader<'_> {
         header.id(self.context, "contract");
         let types = header.text(self.context, "types");
         let schemas = types.map(|path| resolve(self.context.file_name(), &path));
+        self.library.folders.extend(schemas.clone());
         for entry in operations(tree) {
             let name = Tree::text(&entry.key, entry.key_span);
             let Some(plain) = scalar::operation(self.context, &name) else {
@@ -248,8 +335,27 @@ impl Loader<'_> {
             let found = contract::operation(self.context, &self.library, plain, entry);
             if let Some(mut operation) = found {
                 operation.schemas.clone_from(&schemas);
+                self.check_schemas(&operation, entry);
                 let operations = &mut self.library.operations;
                 operations.insert(entry.key.clone(), Rc::new(operation));
+            }
+        }
+    }
+
+    /// Every message of a contract with schemas has one.
+    fn check_schemas(&mut self, operation: &Operation, entry: &Entry) {
+        let Some(folder) = &operation.schemas else {
+            return;
+        };
+        let sent = value(&entry.value, "send").map(|_| &operation.target.r#type);
+        for name in sent.into_iter().chain(operation.types.keys()) {
+            let span = entry.key_span;
+            let found = self.library.schema(self.context, folder, name, span);
+            if found.is_none() {
+                let message = format!("there is no schema for `{name}` in `{folder}`");
+                let found = Diagnostic::warning(codes::BAD_SCHEMA, span, message)
+                    .help(format!("add `{name}.avsc` or `{name}.json`"));
+                self.context.report(found);
             }
         }
     }
@@ -258,6 +364,11 @@ impl Loader<'_> {
         let found = Diagnostic::new(codes::BAD_USE, span, message).help(help);
         self.context.report(found);
     }
+}
+
+fn broken(file: &str, error: &str, span: Span) -> Diagnostic {
+    let message = format!("the schema `{file}` cannot be read: {error}");
+    Diagnostic::new(codes::BAD_SCHEMA, span, message)
 }
 
 fn parameters(context: &mut Context, reader: &Reader<'_>) -> Vec<String> {

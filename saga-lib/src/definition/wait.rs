@@ -6,6 +6,7 @@
 //! Absent on purpose: that index (a later release).
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::codes;
 use super::diagnostic::{Diagnostic, Span};
@@ -17,7 +18,8 @@ use super::scalar;
 use super::step::{Head, Lowering, Meaning};
 use super::time;
 use super::tree::{Kind, Tree};
-use crate::ir::{self, Await, Rung, RungAction, Wait};
+use super::types::Slot;
+use crate::ir::{self, Await, Rung, RungAction, Template, Wait};
 
 impl Lowering<'_> {
     /// Lowers a wait for events.
@@ -27,8 +29,17 @@ impl Lowering<'_> {
             Some(tree) => self.events(tree, place),
             None => Vec::new(),
         };
-        let names = place.names.with(&["event"]);
+        let mut names = place.names.clone();
+        let slot = self.payload(&events, reader);
+        names.define_typed("event", slot.clone());
         let keep = reader.named_data(self.context, &names, "keep");
+        let slot = match &keep {
+            Some(keep) => {
+                let kept = names.type_of_data(&Template::Object(keep.clone()));
+                Some(Rc::new(Slot::of(kept)))
+            }
+            None => slot,
+        };
         let timeout = reader.duration(self.context, "timeout");
         self.check_end(reader, place, timeout);
         let ladder = timeout.map(|ms| rung(ms, "timeout")).into_iter().collect();
@@ -43,8 +54,17 @@ impl Lowering<'_> {
             kind: Some(ir::Kind::Wait(wait)),
             success,
             has_result: true,
+            slot,
             ..Meaning::default()
         }
+    }
+
+    /// What is known of the event, if there is only one.
+    fn payload(&mut self, events: &[Await], reader: &Reader<'_>) -> Option<Rc<Slot>> {
+        let [event] = events else { return None };
+        let span = reader.key_span("await");
+        let name = event.r#type.as_deref()?;
+        self.library.any_schema(self.context, name, span)
     }
 
     fn events(&mut self, tree: &Tree, place: &Place) -> Vec<Await> {
@@ -81,9 +101,15 @@ impl Lowering<'_> {
     fn event(&mut self, reader: &Reader<'_>, place: &Place, name: String) -> Option<Await> {
         let topic = reader.topic(self.context, "topic");
         let r#type = reader.text(self.context, "type");
-        let key = reader.expression(self.context, &event_names(), "key");
+        let span = reader.key_span("type");
+        let slot = r#type.as_deref();
+        let slot = slot.and_then(|name| self.library.any_schema(self.context, name, span));
+        let mut own = event_names();
+        own.define_typed("event", slot.clone());
+        let key = reader.expression(self.context, &own, "key");
         self.check_is(reader);
-        let names = place.names.with(&["event"]);
+        let mut names = place.names.clone();
+        names.define_typed("event", slot);
         let filter = reader.expression(self.context, &names, "where");
         Some(Await {
             name,

@@ -157,7 +157,9 @@ fn wording(message: &str) -> String {
         .replace("extraneous input", "unexpected")
         .replace("no viable alternative at input", "unexpected");
     match found {
-        found if found.contains("'<EOF>'") => "it ends too early".to_owned(),
+        found if found.contains("'<EOF>'") || found.starts_with("Incomplete ") => {
+            "it ends too early".to_owned()
+        }
         found => found,
     }
 }

@@ -3,7 +3,9 @@
 //! Absent on purpose: what a walk over a list reads of its elements; they have no name outside.
 
 use cel::IdedExpr;
-use cel::common::ast::{EntryExpr, Expr as Node, LiteralValue};
+use cel::common::ast::{EntryExpr, Expr as Node, LiteralValue, operators};
+
+use super::compare::COMPARE;
 
 /// A value that an expression reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,12 +14,14 @@ pub struct Read {
     pub path: Vec<String>,
     /// Only asked for: by `has`, or compared with null.
     pub asks: bool,
+    /// Texts that the value is compared with.
+    pub compared: Vec<String>,
 }
 
 /// Everything that `tree` reads, in the order of the source.
 pub(super) fn reads(tree: &IdedExpr) -> Vec<Read> {
     let mut walk = Walk::default();
-    walk.visit(tree, false);
+    walk.visit(tree, false, &[]);
     walk.found
 }
 
@@ -28,26 +32,34 @@ struct Walk {
 }
 
 impl Walk {
-    fn visit(&mut self, tree: &IdedExpr, asks: bool) {
+    fn visit(&mut self, tree: &IdedExpr, asks: bool, compared: &[String]) {
         if let Some((path, test)) = path(tree) {
             let known = path.first().is_some_and(|root| self.is_known(root));
             if !known {
                 let asks = asks || test;
-                self.found.push(Read { path, asks });
+                let compared = compared.to_vec();
+                self.found.push(Read {
+                    path,
+                    asks,
+                    compared,
+                });
             }
             return;
         }
         match &tree.expr {
-            Node::Select(select) => self.visit(&select.operand, asks),
+            Node::Select(select) => self.visit(&select.operand, asks, &[]),
             Node::Call(call) => {
                 let asks = call.args.iter().any(is_null);
-                call.target
-                    .iter()
-                    .for_each(|target| self.visit(target, false));
-                call.args.iter().for_each(|arg| self.visit(arg, asks));
+                let compares = matches!(call.func_name.as_str(), COMPARE | operators::IN);
+                let compared = compares.then(|| texts(&call.args)).unwrap_or_default();
+                let targets = call.target.iter();
+                targets.for_each(|target| self.visit(target, false, &[]));
+                for arg in &call.args {
+                    self.visit(arg, asks, &compared);
+                }
             }
             Node::Comprehension(walk) => {
-                self.visit(&walk.iter_range, false);
+                self.visit(&walk.iter_range, false, &[]);
                 let before = self.bound.len();
                 self.bound.push(walk.iter_var.clone());
                 self.bound.extend(walk.iter_var2.clone());
@@ -57,16 +69,18 @@ impl Walk {
                     &walk.loop_step,
                     &walk.result,
                 ];
-                parts.into_iter().for_each(|part| self.visit(part, false));
+                parts
+                    .into_iter()
+                    .for_each(|part| self.visit(part, false, &[]));
                 self.bound.truncate(before);
             }
-            Node::List(list) => list.elements.iter().for_each(|e| self.visit(e, false)),
+            Node::List(list) => list.elements.iter().for_each(|e| self.visit(e, false, &[])),
             Node::Map(map) => map.entries.iter().for_each(|entry| match &entry.expr {
                 EntryExpr::MapEntry(entry) => {
-                    self.visit(&entry.key, false);
-                    self.visit(&entry.value, false);
+                    self.visit(&entry.key, false, &[]);
+                    self.visit(&entry.value, false, &[]);
                 }
-                EntryExpr::StructField(field) => self.visit(&field.value, false),
+                EntryExpr::StructField(field) => self.visit(&field.value, false, &[]),
             }),
             Node::Ident(_) | Node::Struct(_) | Node::Literal(_) | Node::Unspecified => {}
         }
@@ -92,4 +106,17 @@ fn path(tree: &IdedExpr) -> Option<(Vec<String>, bool)> {
 
 fn is_null(tree: &IdedExpr) -> bool {
     matches!(&tree.expr, Node::Literal(LiteralValue::Null))
+}
+
+/// Texts among the operands of a comparison, those of a list included.
+fn texts(args: &[IdedExpr]) -> Vec<String> {
+    let mut found = Vec::new();
+    for arg in args {
+        match &arg.expr {
+            Node::Literal(LiteralValue::String(text)) => found.push(text.inner().to_owned()),
+            Node::List(list) => found.extend(texts(&list.elements)),
+            _ => {}
+        }
+    }
+    found
 }
