@@ -17,7 +17,7 @@ use crate::instance::{IncidentKind, Status, Wake};
 use crate::ir::Kind as NodeKind;
 use crate::transition::Applied;
 
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 2_000;
 
 pub struct Chaos {
     pub dialogue: Dialogue,
