@@ -222,8 +222,8 @@ fn replay(turn: &mut Turn<'_>, input: &Input) -> Result<(), Halt> {
 fn retry_failed(turn: &mut Turn<'_>, input: &Input, halt: &Halt) {
     match &input.kind {
         Kind::Signal(signal) => signal::remember(turn, &signal.id),
-        // All that such a reply could do is to be kept, and that is what could not be done.
-        Kind::Reply(_) => turn.effects.push(Effect::DeadLetter {
+        // All that such an input could do is to be kept, and that is what could not be done.
+        Kind::Reply(_) | Kind::Awaited(_) => turn.effects.push(Effect::DeadLetter {
             class: halt.kind.word().to_owned(),
             message: halt.detail.clone(),
         }),

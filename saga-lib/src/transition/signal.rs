@@ -5,7 +5,7 @@
 //! Absent on purpose: permission (the admin API's business).
 
 use crate::effect::Note;
-use crate::input::{Act, Event, Kind, Signal};
+use crate::input::{Act, Event, Input, Kind, Signal};
 use crate::instance::{Incident, IncidentKind, ObligationState, ROOT, Status};
 use crate::ir;
 
@@ -144,6 +144,7 @@ fn cancel_unbegun(turn: &mut Turn<'_>) -> Result<(), Halt> {
         let data = &mut turn.instance.data;
         data.insert(bind.clone(), payload.clone());
     }
+    release(turn, &queue);
     parked::resume(turn);
     compensate::turn_back_cancelled(turn, "")
 }
@@ -246,14 +247,20 @@ fn terminate(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
         status if status.is_final() => return rejected(&format!("it is {}", status.word())),
         _ => {
             turn.moment(format!("terminated: {}", timeline::short(reason)));
-            for input in std::mem::take(&mut turn.instance.queue) {
-                if let Kind::Awaited(event) = &input.kind {
-                    let orphan = early::orphan(&input.id, event, input.time_ms);
-                    turn.effects.push(orphan);
-                }
-            }
+            let queue = std::mem::take(&mut turn.instance.queue);
+            release(turn, &queue);
             finish::terminate(turn)?;
         }
     }
     Ok(Applied::Changed)
+}
+
+/// Events that were kept and that nothing will take go to the orphans.
+fn release(turn: &mut Turn<'_>, queue: &[Input]) {
+    for input in queue {
+        if let Kind::Awaited(event) = &input.kind {
+            let orphan = early::orphan(&input.id, event, input.time_ms);
+            turn.effects.push(orphan);
+        }
+    }
 }

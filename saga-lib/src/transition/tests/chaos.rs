@@ -17,7 +17,7 @@ use crate::instance::{IncidentKind, Status, Wake};
 use crate::ir::Kind as NodeKind;
 use crate::transition::Applied;
 
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 2_000;
 
 pub struct Chaos {
     pub dialogue: Dialogue,
@@ -251,7 +251,8 @@ impl Chaos {
         }
     }
 
-    fn bounded(&self) {
+    fn bounded(&mut self) {
+        self.log.noted(&self.dialogue.effects);
         let Some(here) = &self.dialogue.instance else {
             return;
         };
@@ -307,6 +308,7 @@ impl Chaos {
             }
             let id = format!("O{}", here.revision);
             self.dialogue.input(signal(id, act));
+            self.bounded();
             assert_eq!(self.dialogue.applied, Applied::Changed);
             self.converge();
         }

@@ -13,7 +13,7 @@ use crate::instance::{IncidentKind, Status, StepStatus};
 use crate::ir::{Definition, Directive, StepKind};
 use crate::transition::Applied;
 
-const SCHEDULES: u64 = 5_000;
+const SCHEDULES: u64 = 3_000;
 const CHAOS_STEPS: u64 = 40;
 
 /// What a participant remembers of one forward id.

@@ -441,3 +441,40 @@ fn d3_duplicates_of_every_input_are_facts() {
     }
     dialogue.event().expect_ignored(Reason::Duplicate);
 }
+
+#[test]
+fn d6_a_trigger_that_faults_lets_go_of_its_early_events_when_it_is_cancelled() {
+    let mut definition = program(vec![awaiting("event", "Came").into()]);
+    definition.data[0].init = super::definitions::path("order.nothing.here");
+    let ended = given(definition)
+        .awaited("Came", "E-1")
+        .event()
+        .expect_parked(IncidentKind::ExpressionFault)
+        .awaited("Came", "E-2")
+        .expect_changed()
+        .retry()
+        .expect_parked(IncidentKind::ExpressionFault)
+        .cancel()
+        .expect_compensated();
+    let orphan = |e: &&Effect| matches!(e, Effect::Orphan { early: Some(_), .. });
+    assert_eq!(ended.effects.iter().filter(orphan).count(), 2);
+}
+
+#[test]
+fn d6_an_event_that_cannot_be_kept_by_a_parked_saga_is_a_dead_letter() {
+    let parts = vec![
+        comp("a").catch("refused", Directive::Park),
+        awaiting("event", "Came").into(),
+    ];
+    let mut dialogue = begin(parts).reply_of("a", "refused");
+    dialogue.refuse_output(Kind::Awaited(crate::input::Awaited {
+        key: "ORD-42".to_owned(),
+        topic: "logistics".to_owned(),
+        r#type: Some("Came".to_owned()),
+        event: "E".to_owned(),
+        payload: Value::Null,
+    }));
+    dialogue
+        .expect_parked(IncidentKind::Declared)
+        .expect_dead_letter("output_refused");
+}

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::program::Part;
-use crate::effect::Command;
+use crate::effect::{Command, Effect, Note};
 use crate::input::Reply;
 use crate::instance::{FrameKind, Instance, Status};
 use crate::ir::{Directive, Kind, StepKind};
@@ -43,6 +43,8 @@ pub struct Log {
     proved: BTreeMap<String, u64>,
     refused: BTreeSet<String>,
     confirmed: BTreeSet<String>,
+    /// Steps with a late reply: what they did may be undone alone.
+    late: BTreeSet<String>,
     /// Did an operator decide outcomes? Then replies do not tell what is settled.
     pub decided: bool,
 }
@@ -195,6 +197,7 @@ impl Log {
             proved: BTreeMap::new(),
             refused: BTreeSet::new(),
             confirmed: BTreeSet::new(),
+            late: BTreeSet::new(),
             decided: false,
         }
     }
@@ -207,6 +210,15 @@ impl Log {
     /// The pivot that this command asks about.
     pub fn asks(&self, command: &Command) -> Option<String> {
         self.oracle.asking.get(&command.step).cloned()
+    }
+
+    /// What the last input led to, beside commands.
+    pub fn noted(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::Note(Note::LateReply { step }) = effect {
+                self.late.insert(step_of(step).to_owned());
+            }
+        }
     }
 
     pub fn fed(&mut self, reply: &Reply) {
@@ -274,11 +286,7 @@ impl Log {
         let part = self.oracle.part(id);
         let back = here.direction() == Status::Compensating;
         let step = step_of(id);
-        let late = here
-            .timeline
-            .iter()
-            .any(|m| m.what.starts_with(&format!("late reply of {step}")));
-        if late || self.oracle.retreating.contains(step) {
+        if self.late.contains(step) || self.oracle.retreating.contains(step) {
             return;
         }
         assert!(

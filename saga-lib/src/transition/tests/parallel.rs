@@ -581,3 +581,127 @@ fn milestones_of_a_fork_count_at_the_join() {
         .expect_note(|note| matches!(note, Note::Milestone { name, .. } if name == "allocated"))
         .expect_step("fork", StepStatus::Succeeded);
 }
+
+#[test]
+fn a3_one_failing_compensation_keeps_the_saga_incomplete_while_others_finish() {
+    let mut dialogue = at_fork()
+        .reply_of("a1", "ok")
+        .reply_of("b1", "ok")
+        .reply_of("a2", "refused")
+        .reply_of("b2", "refused")
+        .reply_of("b1!c", "ok");
+    for _ in 0..5 {
+        dialogue = dialogue.reply_of("a1!c", "failed").silence();
+    }
+    let incident = dialogue.here().incident.clone().expect("an incident");
+    assert_eq!(incident.kind, IncidentKind::CompensationFailing);
+    assert!(dialogue.here().compensation_incomplete());
+    let dialogue = dialogue
+        .expect_status(Status::Compensating)
+        .reply_of("a1!c", "ok");
+    assert_eq!(dialogue.here().incident, None);
+    dialogue
+        .reply_of("first!c", "ok")
+        .expect_status(Status::Compensated);
+}
+
+#[test]
+fn b4_two_refused_compensations_are_decided_one_after_the_other() {
+    at_fork()
+        .reply_of("a1", "ok")
+        .reply_of("b1", "ok")
+        .reply_of("a2", "refused")
+        .reply_of("b2", "refused")
+        .then(|mut d| {
+            d.commands.clear();
+            d
+        })
+        .reply_of("a1!c", "refused")
+        .expect_parked(IncidentKind::CompensationRefused)
+        .expect_detail("step a1")
+        .reply_of("b1!c", "refused")
+        .retry()
+        .expect_command("a1!c#2")
+        .expect_parked(IncidentKind::CompensationRefused)
+        .expect_detail("step b1")
+        .reply_of("a1!c#2", "ok")
+        .retry()
+        .expect_command("b1!c#2")
+        .reply_ok()
+        .expect_command("first!c")
+        .reply_ok()
+        .expect_compensated();
+}
+
+#[test]
+fn a4_a_step_that_no_branch_came_to_is_not_compensated() {
+    let dialogue = at_fork().reply_of("a1", "refused").reply_of("b1", "ok");
+    let ids: Vec<String> = dialogue.commands.iter().map(|c| c.id.to_string()).collect();
+    assert_eq!(ids, ["order/ORD-42/b1!c"]);
+    assert!(!dialogue.here().steps.contains_key("a2"));
+}
+
+#[test]
+fn c5_a_branch_past_the_pivot_parks_at_its_limit_and_its_sibling_goes_on_after_a_retry() {
+    let branches = vec![
+        vec![retriable("a").attempts(1)],
+        vec![retriable("b"), retriable("b2")],
+    ];
+    given(program(vec![
+        pivot("pay"),
+        parallel("fork", None, branches),
+    ]))
+    .event()
+    .expect_command("pay")
+    .reply_ok()
+    .expect_command("a")
+    .expect_command("b")
+    .reply_of("a", "failed")
+    .expect_parked(IncidentKind::RetriesExhausted)
+    .reply_of("b", "ok")
+    .expect_no_command()
+    .retry()
+    .expect_attempt("a", 2)
+    .expect_command("b2")
+    .reply_of("a", "ok")
+    .reply_of("b2", "ok")
+    .expect_completed();
+}
+
+#[test]
+fn e1_nested_blocks_and_branches_unwind_from_the_inside() {
+    let inner = parallel("inner", None, vec![vec![comp("x")], vec![comp("y")]]);
+    let save =
+        block("save", vec![comp("s"), inner, comp("t")]).catch("compensated", Directive::Continue);
+    let fork = parallel("fork", None, vec![vec![save, comp("u")], vec![comp("v")]]);
+    given(program(vec![fork, comp("last")]))
+        .event()
+        .expect_command("v")
+        .expect_command("s")
+        .reply_of("s", "ok")
+        .expect_command("x")
+        .expect_command("y")
+        .reply_of("x", "ok")
+        .reply_of("y", "ok")
+        .expect_command("t")
+        .reply_refused()
+        .expect_command("y!c")
+        .expect_command("x!c")
+        .expect_no_command()
+        .reply_of("v", "ok")
+        .reply_of("x!c", "ok")
+        .expect_no_command()
+        .reply_of("y!c", "ok")
+        .expect_command("s!c")
+        .reply_ok()
+        .expect_command("u")
+        .reply_ok()
+        .expect_command("last")
+        .reply_refused()
+        .expect_command("u!c")
+        .expect_command("v!c")
+        .expect_no_command()
+        .reply_of("u!c", "ok")
+        .reply_of("v!c", "ok")
+        .expect_compensated();
+}

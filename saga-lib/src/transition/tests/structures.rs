@@ -416,7 +416,8 @@ fn loops_inside_a_for_each_have_ids_of_both() {
     .expect_ignored(Reason::Duplicate)
     .reply_of("a[0].2", "refused")
     .reply_of("a[1].2", "ok")
-    X
+    .expect_command("a[1].2!c")
+    .expect_command("a[0].1!c")
     .expect_no_command();
 }
 
