@@ -16,5 +16,5 @@ mod random;
 mod signals;
 mod structures;
 mod table;
-mod waiting;
 mod target;
+mod waiting;
