@@ -199,16 +199,15 @@ fn large() -> String {
 
 #[test]
 fn large_definitions_compile_quickly() {
-    for (name, source) in [("large.yaml", large())] {
-        let none = |_: &str| Err(String::new());
-        let begun = std::time::Instant::now();
-        let compiled = compile_with(name, &source, &none);
-        let taken = begun.elapsed();
-        println!("{name}: {taken:?}");
-        assert!(compiled.definition.is_some(), "{}", shown(&compiled));
-        // An unoptimised build on a busy machine; an optimised one has to be ten times as fast.
-        assert!(taken.as_secs() < 10, "{taken:?}");
-    }
+    let source = large();
+    let none = |_: &str| Err(String::new());
+    let begun = std::time::Instant::now();
+    let large = compile_with("large.yaml", &source, &none);
+    let taken = begun.elapsed();
+    println!("500 steps: {taken:?}");
+    assert!(large.definition.is_some(), "{}", shown(&large));
+    // An unoptimised build on a busy machine; an optimised one has to be ten times as fast.
+    assert!(taken.as_secs() < 10, "{taken:?}");
     let begun = std::time::Instant::now();
     assert!(compiled("order_to_cash/order.yaml").definition.is_some());
     println!("order_to_cash: {:?}", begun.elapsed());
