@@ -10,6 +10,7 @@ use saga_lib::definition::{
     Compiled, Diagnostic, codes, compile_with, reference, render_all, schema,
 };
 use saga_lib::ir::Definition;
+use saga_lib::scenario;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -211,4 +212,19 @@ fn large_definitions_compile_quickly() {
     let begun = std::time::Instant::now();
     assert!(compiled("order_to_cash/order.yaml").definition.is_some());
     println!("order_to_cash: {:?}", begun.elapsed());
+}
+
+#[test]
+fn every_structure_does_what_is_written() {
+    let definition = compiled("order_to_cash/order.yaml").definition;
+    let definition = definition.expect("another test shows why not");
+    let name = "order_to_cash/order.test.yaml";
+    let file = scenario::parse(name, &read(&directory().join(name))).expect("scenarios");
+    for scenario in &file.scenarios {
+        let play = scenario::play(&definition, scenario).expect("it has a key");
+        let found = scenario::judge(&scenario.expect, &play);
+        let sent: Vec<&str> = play.commands.iter().map(|c| c.name.as_str()).collect();
+        let left = play.instance.as_ref().map(|i| &i.incident);
+        assert_eq!(found, [], "{}: {sent:?} {left:?}", scenario.name);
+    }
 }
