@@ -91,6 +91,12 @@ pub fn compile_with(file_name: &str, source: &str, files: &Files<'_>) -> Compile
     }
 }
 
+/// Is this a contract or a fragment? Such files stand beside definitions and are read with them.
+pub fn is_part(source: &str) -> bool {
+    let mut context = Context::new("", source);
+    tree::parse(&mut context).is_some_and(|tree| uses::is_part(&tree))
+}
+
 /// Compiles one definition that uses no other file.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use connectors::log::Log;
+use saga_lib::definition;
 use schemas::bundle::Bundle;
 use schemas::topics::Topics;
 
@@ -115,10 +116,12 @@ fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     Ok(expanded)
 }
 
-/// Scenarios (`order.test.yaml`) stand beside their definition and are none themselves.
+/// Scenarios (`order.test.yaml`), contracts and fragments stand beside their definition and are none themselves.
 fn is_definition(path: &Path) -> bool {
     let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-    yaml && !path.to_string_lossy().contains(".test.")
+    let scenario = path.to_string_lossy().contains(".test.");
+    let is_part = || std::fs::read_to_string(path).is_ok_and(|text| definition::is_part(&text));
+    yaml && !scenario && !is_part()
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::codes;
 use super::context::nearest;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Span};
 use super::fields::FRAGMENT;
 use super::names::Names;
 use super::object::Reader;
@@ -75,6 +75,12 @@ impl Lowering<'_> {
         let file = self.context.enter(fragment.file);
         let claims = std::mem::take(&mut self.claims);
         let reader = Reader::open(self.context, &fragment.tree, &FRAGMENT);
+        for name in &fragment.parameters {
+            let span = reader
+                .as_ref()
+                .map_or(Span::default(), |r| r.key_span("with"));
+            self.claims.claim(self.context, name, "an argument", span);
+        }
         let steps = reader.as_ref().and_then(|reader| reader.get("steps"));
         let body = steps.and_then(|steps| self.all(steps, inside).first);
         self.claims = claims;
@@ -160,7 +166,7 @@ const NO_PIVOT_TAKEN_BACK: &str =
     "the block catches `compensated`, and the pivot is never compensated";
 
 fn inner_names(parameters: &[String]) -> Names {
-    let mut names = Names::new().with(&["saga", "now"]);
+    let mut names = Names::begun();
     parameters.iter().for_each(|name| names.define(name));
     names
 }

@@ -52,9 +52,13 @@ impl Lowering<'_> {
         for entry in entries {
             self.check_outcome(entry, meaning);
             let mut path = caught.path(&entry.key);
+            let first = self.nodes.len();
             let Some(catch) = self.handler(entry, &mut path) else {
                 continue;
             };
+            if catch.then == Directive::Retry && !self.waits_since(first) {
+                self.check_again(entry, meaning);
+            }
             self.check_directive(&caught, entry, catch.then);
             for name in ["error", "reply"] {
                 path.names.restore(name, &before.names);
@@ -86,6 +90,27 @@ impl Lowering<'_> {
             run,
             then: directive(then),
         })
+    }
+
+    /// Do the nodes from `first` on wait for anything?
+    fn waits_since(&self, first: usize) -> bool {
+        let nodes = self.nodes.get(first..).unwrap_or_default();
+        let waits = |node: &ir::Node| matches!(node.kind, ir::Kind::Wait(_));
+        nodes.iter().any(waits)
+    }
+
+    /// A definite answer that leads to the same question at once will come again, as fast as the network allows.
+    fn check_again(&mut self, entry: &Entry, meaning: &Meaning) {
+        let name = &entry.key;
+        let is_answer = meaning.success.contains(name) || meaning.outcomes.contains(name);
+        if !is_answer || !matches!(meaning.kind, Some(ir::Kind::Send(_))) {
+            return;
+        }
+        let message = format!("after `{name}` the same command is sent again at once");
+        let found = Diagnostic::warning(codes::HASTY_RETRY, entry.key_span, message)
+            .label("the same answer may come again and again")
+            .help("wait first: `{ do: [{ delay: 1m }], then: retry }`, or use a `loop`, which has a bound");
+        self.context.report(found);
     }
 
     fn check_outcome(&mut self, entry: &Entry, meaning: &Meaning) {

@@ -74,6 +74,7 @@ codes! {
     SLOW_ATTEMPTS = "E0314", "The attempts of a step take longer than the time around it.";
     ENDLESS_WAIT = "E0315", "A wait has no end if its event does not come.";
     WEAK_IDENTITY = "E0316", "`duplicates: new` needs events that have an identity.";
+    HASTY_RETRY = "E0317", "A definite answer leads to the same command at once.";
 }
 
 /// What `code` stands for.

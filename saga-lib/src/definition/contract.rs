@@ -89,7 +89,7 @@ pub(super) fn operation(
     entry: &Entry,
 ) -> Option<Operation> {
     let reader = Reader::open(context, &entry.value, &OPERATION)?;
-    let names = Names::new().with(&["saga", "now"]);
+    let names = Names::begun();
     let mut types = BTreeMap::new();
     let success = outcomes(context, &reader, "success", &mut types);
     let refusal = outcomes(context, &reader, "refusal", &mut types);

@@ -17,6 +17,9 @@ use super::tree::{Entry, Kind, Tree};
 use crate::expr::Expr;
 use crate::ir::{self, Node, NodeIx};
 
+/// Most branches of one `parallel`.
+const BRANCHES_MAX: usize = 100;
+
 /// An arm of a choice: condition and first node.
 type Arm = (Expr, Option<NodeIx>);
 
@@ -96,6 +99,14 @@ impl Lowering<'_> {
         let Some(entries) = entries else {
             return Meaning::default();
         };
+        if entries.len() > BRANCHES_MAX {
+            let message = format!("more than {BRANCHES_MAX} branches");
+            let span = head.reader.key_span("parallel");
+            let found =
+                Diagnostic::new(codes::BUDGET, span, message).help("use `for_each` with a `limit`");
+            self.context.report(found);
+            return Meaning::default();
+        }
         let count = self.join(head, entries.len());
         let join = self.reserve();
         *self.node(join) = Node::new(generated(join), ir::Kind::Join { count });

@@ -46,7 +46,7 @@ pub(super) fn lower(
     reader.text(context, "owner");
     labels(context, &reader);
     let retain_ms = reader.duration(context, "retain");
-    let mut names = Names::new().with(&["saga", "now"]);
+    let mut names = Names::begun();
     let starts = starts(context, library, &reader, &mut claims, &mut names);
     let data = variables(context, &reader, &mut claims, &mut names);
     let deadline = deadline::lower(context, &reader);

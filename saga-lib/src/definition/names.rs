@@ -11,7 +11,7 @@ use std::rc::Rc;
 use super::codes;
 use super::context::{Context, nearest};
 use super::diagnostic::{Diagnostic, Span};
-use super::types::Slot;
+use super::types::{self, Slot};
 use crate::expr::Expr;
 
 /// Names visible at one place of the definition. Cheap to clone.
@@ -41,6 +41,13 @@ impl Names {
             elsewhere: Rc::new(elsewhere.collect()),
             ..Self::default()
         }
+    }
+
+    /// The names that the engine gives to everything inside a saga.
+    pub(super) fn begun() -> Self {
+        let mut names = Self::new().with(&["now"]);
+        names.define_typed("saga", Some(Rc::new(Slot::of(types::saga()))));
+        names
     }
 
     /// Notes that names are missing because their definition could not be read.

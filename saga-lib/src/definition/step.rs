@@ -227,16 +227,21 @@ impl<'a> Lowering<'a> {
         if reader.get("when").is_some() {
             place.meet(vec![place.clone(), before]);
         }
+        let milestone = reader.id(self.context, "milestone");
+        let sla_ms = reader.duration(self.context, "sla");
         for twin in &meaning.twins {
-            self.node(*twin).catch = catch.clone();
+            let twin = self.node(*twin);
+            twin.catch = catch.clone();
+            twin.milestone.clone_from(&milestone);
+            twin.sla_ms = sla_ms;
         }
         let inside = id.filter(|_| !self.expanding.is_empty());
         let node = Node {
             result: inside,
             when,
             catch,
-            milestone: reader.id(self.context, "milestone"),
-            sla_ms: reader.duration(self.context, "sla"),
+            milestone,
+            sla_ms,
             ..Node::new(name, meaning.kind.unwrap_or(nothing()))
         };
         *self.node(at) = node;

@@ -119,6 +119,21 @@ impl Slot {
     }
 }
 
+/// What `saga` holds.
+pub(super) fn saga() -> Type {
+    let fields = [
+        ("id", Type::Text),
+        ("key", Type::Text),
+        ("version", Type::Number),
+        ("started", Type::Number),
+    ];
+    let fields = fields.map(|(name, r#type)| (name.to_owned(), Slot::of(r#type)));
+    Type::Record {
+        fields: BTreeMap::from(fields),
+        open: false,
+    }
+}
+
 /// Reads a schema: Avro or JSON Schema, by the name of its file.
 pub(super) fn parse(path: &str, text: &str) -> Result<Slot, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;

@@ -207,7 +207,7 @@ impl<'f> Loader<'_, 'f> {
         };
         for item in items {
             if let Some(path) = scalar::text(self.context, item, "a file") {
-                self.file(&path.to_owned(), item.span);
+                self.file(path, item.span);
             }
         }
     }

@@ -51,7 +51,11 @@ impl Walk {
             Node::Call(call) => {
                 let asks = call.args.iter().any(is_null);
                 let compares = matches!(call.func_name.as_str(), COMPARE | operators::IN);
-                let compared = compares.then(|| texts(&call.args)).unwrap_or_default();
+                let compared = if compares {
+                    texts(&call.args)
+                } else {
+                    Vec::new()
+                };
                 let targets = call.target.iter();
                 targets.for_each(|target| self.visit(target, false, &[]));
                 for arg in &call.args {

@@ -64,9 +64,11 @@ fn step() -> Value {
         properties.insert(field.name.to_owned(), json!({ "description": field.doc }));
     }
     let cases: Vec<Value> = verbs().map(case).collect();
+    let names: Vec<String> = properties.keys().cloned().collect();
     json!({
         "type": "object",
         "properties": properties,
+        "propertyNames": { "enum": names },
         "allOf": cases,
     })
 }
