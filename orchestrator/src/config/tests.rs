@@ -218,14 +218,6 @@ fn secrets_may_come_from_a_variable() {
 }
 
 #[test]
-fn an_unknown_role_gets_a_suggestion() {
-    check_error(
-        "roles = ['engin']\n",
-        "`roles` names `engin`, which is no role; did you mean `engine`?",
-    );
-}
-
-#[test]
 fn the_budget_of_re_sends_is_checked() {
     let defaults = load_text("").expect("defaults").resend;
     assert_eq!((defaults.per_second, defaults.burst), (100.0, 200.0));
@@ -235,6 +227,14 @@ fn the_budget_of_re_sends_is_checked() {
     check_error(
         "[resend]\nper_second = 0\n",
         "`resend.per_second` is 0; it must be 1 to 1000000",
+    );
+}
+
+#[test]
+fn an_unknown_role_gets_a_suggestion() {
+    check_error(
+        "roles = ['engin']\n",
+        "`roles` names `engin`, which is no role; did you mean `engine`?",
     );
 }
 
