@@ -10,10 +10,13 @@ pub mod demo;
 pub mod deploy;
 pub mod dlq;
 pub mod error;
+pub mod explain;
 pub mod operator;
 pub mod saga;
+pub mod schema;
 pub mod serve;
 pub mod settings;
+pub mod test;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -45,6 +48,12 @@ pub enum Command {
     Serve(serve::Args),
     /// Compile definitions and show every mistake.
     Check(check::Args),
+    /// Explain a code of `check`, with a wrong and a right example.
+    Explain(explain::Args),
+    /// Print the JSON Schema of the language, for editors.
+    Schema(schema::Args),
+    /// Play scenarios in virtual time; needs no servers.
+    Test(test::Args),
     /// Compile definitions and publish them.
     Deploy(deploy::Args),
     /// Look at instances and act on them.
@@ -94,6 +103,9 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> Result<(), Error> {
         Command::Demo(args) => demo::run(&args, console),
         Command::Serve(args) => serve::run(&args, console),
         Command::Check(args) => check::run(&args, console),
+        Command::Explain(args) => explain::run(&args, console),
+        Command::Schema(args) => schema::run(&args, console),
+        Command::Test(args) => test::run(&args, console),
         Command::Deploy(args) => deploy::run(&args, console),
         Command::Saga(verb) => saga::run(&verb, console),
         Command::Dlq(verb) => dlq::run(&verb, console),

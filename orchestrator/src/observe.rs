@@ -141,7 +141,7 @@ impl Observer {
         self.component.set_problem(Some(error.to_string()));
     }
 
-    /// The store answers again.
+    /// The store answers again, or whatever the problem was is over.
     pub fn store_well(&self) {
         if self.troubled.swap(false, Ordering::Relaxed) {
             self.component.set_problem(None);
@@ -315,6 +315,20 @@ impl Observer {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Source partitions that wait for a schema, and what is wrong with the registry. A schema that is just being fetched is no problem.
+    pub fn sources_held(&self, held: usize, trouble: Option<String>) {
+        let gauge = &self.metrics.kafka().sources_held;
+        gauge.set(i64::try_from(held).unwrap_or(i64::MAX));
+        match trouble.filter(|_| held > 0) {
+            Some(reason) => {
+                self.troubled.store(true, Ordering::Relaxed);
+                let problem = format!("{held} source partitions wait for a schema: {reason}");
+                self.component.set_problem(Some(problem));
+            }
+            None => self.store_well(),
         }
     }
 

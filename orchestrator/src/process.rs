@@ -51,6 +51,9 @@ pub enum Error {
     /// The instance name.
     #[error(transparent)]
     Lease(#[from] crate::lease::Error),
+    /// Schemas.
+    #[error(transparent)]
+    Schemas(#[from] connectors::registry::Error),
     /// A loop ended.
     #[error(transparent)]
     Loop(#[from] worker::Error),

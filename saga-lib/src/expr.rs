@@ -19,6 +19,7 @@ mod compare;
 mod fault;
 mod json;
 mod program;
+mod reads;
 mod rewrite;
 mod template;
 
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::program::Program;
+pub use self::reads::Read;
 
 /// Longest source of an expression, in bytes.
 pub const SOURCE_BYTES_MAX: usize = 4096;
@@ -147,6 +149,18 @@ impl Expr {
         match &self.form {
             Form::Path(path) => path.iter().take(1).cloned().collect(),
             Form::Program(program) => program.roots().map(str::to_owned).collect(),
+        }
+    }
+
+    /// What the expression reads, in the order of the source.
+    pub fn reads(&self) -> Vec<Read> {
+        match &self.form {
+            Form::Path(path) => vec![Read {
+                path: path.clone(),
+                asks: false,
+                compared: Vec::new(),
+            }],
+            Form::Program(program) => program.reads(),
         }
     }
 

@@ -225,7 +225,7 @@ impl Instance {
 
     /// Does nothing new begin in this frame, because it or one around it is being left?
     pub fn is_stopped(&self, id: FrameId) -> bool {
-        self.direction() == Status::Compensating
+        matches!(self.direction(), Status::Compensating | Status::Terminated)
             || self.around(id).any(|frame| frame.mode != Mode::Forward)
     }
 

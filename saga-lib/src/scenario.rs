@@ -8,12 +8,14 @@
 
 mod file;
 mod judge;
+mod laws;
 mod play;
 mod world;
 
 pub use file::{Error, Expect, File, Scenario, parse};
 pub use judge::{Difference, judge};
-pub use play::{Play, Sent, play};
+pub use laws::{Broken, check as check_laws};
+pub use play::{Play, Script, Sent, name, play};
 pub use world::{Answer, Stop, World};
 
 #[cfg(test)]

@@ -101,6 +101,28 @@ pub fn parse_within(bytes: &[u8], max: usize) -> Result<Value, Error> {
     Ok(value)
 }
 
+/// A whole number as [`parse`] gives it: beyond 2^53 in magnitude it is text.
+pub(crate) fn whole(number: i64) -> Value {
+    scan::integer(&number.to_string())
+}
+
+/// A number as [`parse`] gives it: text unless a double has the same digits.
+pub(crate) fn decimal_or_whole(text: &str) -> Value {
+    if text.contains('.') {
+        scan::decimal(text)
+    } else {
+        scan::integer(text)
+    }
+}
+
+/// Sign, digits without zeros at either end, and the power of ten of a decimal number; `None` if the text is none.
+pub(crate) fn decimal_parts(text: &str) -> Option<(bool, String, i64)> {
+    let begins = text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    let is_number =
+        begins && parse(text.as_bytes()).is_ok() && !text.ends_with(char::is_whitespace);
+    is_number.then(|| scan::normal(text))?
+}
+
 fn value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Value, Error> {
     match scanner.peek() {
         Some(b'{') => object(scanner, depth + 1),

@@ -8,6 +8,7 @@
 //! Absent on purpose: I/O, clocks, randomness, `async`; decisions (see `saga-lib`).
 
 pub mod audit;
+pub mod avro;
 pub mod bundle;
 pub mod command;
 pub mod dead_letter;
@@ -22,6 +23,7 @@ pub mod json;
 pub mod lane;
 pub mod limits;
 pub mod orphan;
+pub mod published;
 pub mod record;
 pub mod redrive;
 pub mod signature;

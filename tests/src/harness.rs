@@ -1,4 +1,4 @@
-//! Real servers for tests: Apache Kafka and Redis processes that are provisioned, started and ended by the tests themselves.
+//! Real servers for tests: Apache Kafka, Redis and schema registry processes that are provisioned, started and ended by the tests themselves.
 //!
 //! `SKALD_TEST_KAFKA` (host:port) and `SKALD_TEST_REDIS` (redis URL) name servers to use instead of the shared ones. Whatever way a
 //! test process ends, its servers end with it: see [`watchdog`].
@@ -9,6 +9,7 @@ pub mod acl;
 pub mod broker;
 pub mod provision;
 pub mod redis_server;
+pub mod registry_server;
 pub mod wait;
 pub mod watchdog;
 
@@ -16,6 +17,7 @@ use std::sync::OnceLock;
 
 pub use broker::Broker;
 pub use redis_server::RedisServer;
+pub use registry_server::RegistryServer;
 pub use wait::{eventually, unique};
 
 /// The Kafka broker that all tests of this binary share.

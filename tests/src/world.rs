@@ -10,6 +10,7 @@ mod oracle;
 mod process;
 mod reader;
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use connectors::kafka::{KafkaCluster, KafkaLog};
 use connectors::log::{Log, Options, Timeouts, TopicSpec};
 use connectors::participant::{Answer, Command, MemoryLedger, Participant, Running};
 use connectors::redis::RedisAddress;
+use saga_lib::ir::{Compensation, Definition, Kind};
 use schemas::record::{Headers, Outgoing};
 use serde_json::json;
 
@@ -51,6 +53,10 @@ pub struct World {
     pub ledger: MemoryLedger,
     directory: tempfile::TempDir,
     triggered: Mutex<Vec<String>>,
+    /// Command topics beside those of the order saga.
+    commanded: Mutex<BTreeSet<String>>,
+    /// Steps that leave nothing to compensate.
+    harmless: Mutex<BTreeSet<String>>,
     next: AtomicU64,
     reader: Mutex<Option<reader::Reader>>,
 }
@@ -76,6 +82,8 @@ impl World {
             ledger: MemoryLedger::default(),
             directory: tempfile::tempdir().expect("a temporary directory"),
             triggered: Mutex::default(),
+            commanded: Mutex::default(),
+            harmless: Mutex::default(),
             next: AtomicU64::new(1),
             reader: Mutex::default(),
         };
@@ -230,6 +238,21 @@ impl World {
             key: Some(key.as_bytes().to_vec()),
             value: Some(value.to_string().into_bytes()),
             headers: Headers::default().with("content-type", "application/json"),
+        }
+    }
+
+    /// Lets the oracle look at what this definition commands.
+    pub fn observe(&self, definition: &Definition) {
+        let topics = definition.targets().map(|t| t.topic.clone());
+        let mut commanded = self.commanded.lock().expect("not poisoned");
+        commanded.extend(topics);
+        let mut harmless = self.harmless.lock().expect("not poisoned");
+        for node in &definition.nodes {
+            if let Kind::Send(send) = &node.kind
+                && !matches!(send.compensation, Compensation::Command(_))
+            {
+                harmless.insert(node.step.clone());
+            }
         }
     }
 

@@ -8,9 +8,13 @@ use connectors::memory::store::{MemoryStore, MemoryStoreServer};
 use connectors::participant::{Answer, Participant};
 use connectors::store::Store;
 use orchestrator::process::{Plan, start};
+use schemas::avro::{Schema, encode_framed};
 use schemas::bundle::Bundle;
 use schemas::record::{Headers, Outgoing};
 use serde_json::json;
+
+const ORDER: &str = r#"{"type":"record","name":"shop.OrderPlaced","fields":[{"name":"id","type":"string"},
+    {"name":"order","type":"int"},{"name":"total","type":"long"},{"name":"items","type":{"type":"array","items":"string"}}]}"#;
 
 #[test]
 fn order_sagas_complete_or_compensate() {
@@ -19,6 +23,9 @@ fn order_sagas_complete_or_compensate() {
     let cluster = MemoryCluster::new();
     let server = MemoryStoreServer::default();
     let timeouts = Timeouts::default();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("order.avsc"), ORDER).unwrap();
+    let schema = Schema::parse(ORDER).unwrap();
     let plan = Plan {
         app: "smoke".into(),
         instance: "one".into(),
@@ -34,6 +41,11 @@ fn order_sagas_complete_or_compensate() {
         keys: schemas::signature::Keys::default(),
         require_signature: false,
         definitions: vec![Bundle::new(definition, source, "order.yaml")],
+        formats: std::collections::BTreeMap::new(),
+        schemas: connectors::registry::Sources {
+            registry: None,
+            folder: Some(folder.path().to_owned()),
+        },
         dead_letters: orchestrator::ingress::limit::Bounds::default(),
         resends: orchestrator::engine::Budget::default(),
         create_missing: true,
@@ -72,13 +84,21 @@ fn order_sagas_complete_or_compensate() {
     }])
     .unwrap();
     for i in 0..100 {
-        let value = json!({ "type": "OrderPlaced", "order": 1, "id": format!("O-{i}"), "items": ["a"], "total": 12 });
+        let mut value = json!({ "type": "OrderPlaced", "order": 1, "id": format!("O-{i}"), "items": ["a"], "total": 12 });
+        let mut bytes = value.to_string().into_bytes();
+        let mut headers = Headers::default();
+        // Every other one is Avro; the folder knows its schema by the header.
+        if i % 2 == 0 {
+            value.as_object_mut().unwrap().remove("type");
+            bytes = encode_framed(1, &schema, &value).unwrap();
+            headers.push("type", "OrderPlaced");
+        }
         let record = Outgoing {
             topic: "orders".into(),
             partition: None,
             key: Some(format!("O-{i}").into_bytes()),
-            value: Some(value.to_string().into_bytes()),
-            headers: Headers::default(),
+            value: Some(bytes),
+            headers,
         };
         log.produce_plain(&record, i).unwrap();
     }

@@ -1,9 +1,13 @@
 //! Order sagas on real Kafka and Redis, in real processes.
 
+#[path = "system/avro.rs"]
+mod avro;
 #[path = "system/behaviour.rs"]
 mod behaviour;
 #[path = "system/crash.rs"]
 mod crash;
+#[path = "system/examples.rs"]
+mod examples;
 #[path = "system/faults.rs"]
 mod faults;
 #[path = "system/forward.rs"]

@@ -3,7 +3,7 @@
 //! Absent on purpose: checks of application names and saga ids; both are parsed at the edge.
 
 /// The status codes in the order in which scripts expect the index keys.
-pub const STATUSES: [char; 7] = ['r', 'k', 'p', 's', 'c', 'b', 't'];
+pub const STATUSES: [char; 8] = ['r', 'k', 'p', 's', 'c', 'b', 't', 'e'];
 
 /// The definition of a saga id `<definition>/<key>`.
 pub fn definition_of(id: &str) -> &str {
@@ -78,7 +78,7 @@ impl<'a> Definitions<'a> {
         self.names.len()
     }
 
-    /// The seven index keys of each definition.
+    /// The index keys of each definition.
     pub fn index_keys(&self, keys: &Keys) -> Vec<String> {
         let of = |name: &&str| STATUSES.map(|status| keys.index(name, status));
         self.names.iter().flat_map(of).collect()
@@ -100,13 +100,19 @@ mod tests {
     }
 
     #[test]
+    fn every_status_has_an_index() {
+        let codes = saga_lib::instance::Status::ALL.map(|status| status.code());
+        assert_eq!(codes, STATUSES);
+    }
+
+    #[test]
     fn definitions_are_numbered_as_they_appear() {
         let mut definitions = Definitions::default();
         let numbers = ["b/1", "a/1", "b/x/y", "c"].map(|id| definitions.number(id));
         assert_eq!(numbers, [1, 2, 1, 3]);
         let names = definitions.index_keys(&Keys::new("skald", 0));
-        assert_eq!((definitions.count(), names.len()), (3, 21));
-        assert_eq!(names[7], "{skald:000}i:a:r");
-        assert_eq!(names[13], "{skald:000}i:a:t");
+        assert_eq!((definitions.count(), names.len()), (3, 24));
+        assert_eq!(names[8], "{skald:000}i:a:r");
+        assert_eq!(names[15], "{skald:000}i:a:e");
     }
 }

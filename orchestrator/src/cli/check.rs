@@ -1,11 +1,13 @@
-//! `skald check FILE...`: compiles definitions and shows every mistake of every file.
+//! `skald check FILE...`: compiles definitions and shows every mistake and warning of every file.
+//!
+//! The files that a definition uses are read beside it.
 //!
 //! Absent on purpose: servers. Whether topics exist is found out at deploy and start.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use saga_lib::definition::{self, Diagnostic};
+use saga_lib::definition::{self, Diagnostic, Severity};
 use saga_lib::ir::Definition;
 use serde::Serialize;
 
@@ -40,12 +42,14 @@ pub(super) struct Checked {
     pub(super) name: String,
     /// The definition and its source.
     pub(super) result: Result<(Definition, String), Mistakes>,
+    /// What may go wrong with a good definition, and the same for people.
+    pub(super) warnings: (Vec<Diagnostic>, String),
 }
 
 pub(super) enum Mistakes {
     /// Not a readable text file, or in conflict with another one.
     File(String),
-    /// Mistakes in its text, and the same for people.
+    /// Mistakes and warnings in its text, and the same for people.
     Text(Vec<Diagnostic>, String),
 }
 
@@ -54,14 +58,27 @@ impl Checked {
         match &self.result {
             Ok(_) => 0,
             Err(Mistakes::File(_)) => 1,
-            Err(Mistakes::Text(diagnostics, _)) => diagnostics.len(),
+            Err(Mistakes::Text(found, _)) => {
+                let mistakes = found.iter().filter(|d| d.severity == Severity::Error);
+                mistakes.count().max(1)
+            }
         }
+    }
+
+    fn warnings(&self) -> usize {
+        let found = match &self.result {
+            Err(Mistakes::Text(found, _)) => found,
+            _ => &self.warnings.0,
+        };
+        let warnings = found.iter().filter(|d| d.severity == Severity::Warning);
+        warnings.count()
     }
 }
 
 /// One mistake, for programs.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding<'a> {
+    severity: &'static str,
     file: &'a str,
     line: Option<usize>,
     column: Option<usize>,
@@ -80,21 +97,43 @@ pub(super) fn check_all(files: &[PathBuf], color: bool) -> Vec<Checked> {
     checked
 }
 
-fn check_one(name: &str, path: &PathBuf, color: bool) -> Checked {
+fn check_one(name: &str, path: &Path, color: bool) -> Checked {
+    let mut warnings = (Vec::new(), String::new());
     let result = match std::fs::read_to_string(path) {
         Err(error) => Err(Mistakes::File(format!("cannot be read: {error}"))),
-        Ok(source) => match definition::compile(name, &source) {
-            Ok(definition) => Ok((definition, source)),
-            Err(diagnostics) => {
-                let text = definition::render(name, &source, &diagnostics, color);
-                Err(Mistakes::Text(diagnostics, text))
+        Ok(source) => {
+            let compiled = definition::compile_with(name, &source, &read_used);
+            let found = compiled.diagnostics;
+            let text = definition::render_all(&compiled.sources, &found, color);
+            match compiled.definition {
+                Some(definition) => {
+                    warnings = (found, text);
+                    Ok((definition, source))
+                }
+                None => Err(Mistakes::Text(found, text)),
             }
-        },
+        }
     };
     Checked {
         name: name.to_owned(),
         result,
+        warnings,
     }
+}
+
+/// Largest used file that is read at all; the compiler's own bound is lower.
+const USED_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The text of a file that a definition uses. A device or a pipe would never end, so only files are read.
+fn read_used(path: &str) -> Result<String, String> {
+    let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !about.is_file() {
+        return Err("it is no file".to_owned());
+    }
+    if about.len() > USED_BYTES_MAX {
+        return Err(format!("it has more than {USED_BYTES_MAX} bytes"));
+    }
+    std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
 /// A version is immutable, so two files must not describe one version differently.
@@ -124,7 +163,13 @@ fn refuse_twins(checked: &mut [Checked]) {
 pub(super) fn show(checked: &[Checked], console: &mut Console<'_>) -> Result<(), Error> {
     for file in checked {
         match &file.result {
-            Ok((definition, _)) => console.line(&good(&file.name, definition))?,
+            Ok((definition, _)) => {
+                let warnings = file.warnings.1.trim_end_matches('\n');
+                if !warnings.is_empty() {
+                    console.line(&format!("{warnings}\n"))?;
+                }
+                console.line(&good(&file.name, definition))?;
+            }
             Err(Mistakes::File(message)) => {
                 console.line(&format!("error: {} {message}\n", file.name))?;
             }
@@ -150,8 +195,9 @@ pub(super) fn findings(checked: &[Checked]) -> Vec<Finding<'_>> {
     let mut findings = Vec::new();
     for file in checked {
         match &file.result {
-            Ok(_) => {}
+            Ok(_) => findings.extend(file.warnings.0.iter().map(finding)),
             Err(Mistakes::File(message)) => findings.push(Finding {
+                severity: "error",
                 file: &file.name,
                 line: None,
                 column: None,
@@ -168,6 +214,10 @@ pub(super) fn findings(checked: &[Checked]) -> Vec<Finding<'_>> {
 
 fn finding(diagnostic: &Diagnostic) -> Finding<'_> {
     Finding {
+        severity: match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
         file: &diagnostic.file,
         line: Some(diagnostic.line),
         column: Some(diagnostic.column),
@@ -181,12 +231,17 @@ fn finding(diagnostic: &Diagnostic) -> Finding<'_> {
 pub(super) fn summary(checked: &[Checked]) -> String {
     let mistakes: usize = checked.iter().map(Checked::mistakes).sum();
     let bad = checked.iter().filter(|file| file.mistakes() > 0).count();
+    let warnings: usize = checked.iter().map(Checked::warnings).sum();
     let files = counted(checked.len(), "file");
+    let further = match warnings {
+        0 => String::new(),
+        _ => format!(", {}", counted(warnings, "warning")),
+    };
     if mistakes == 0 {
-        return format!("{files} checked, no mistakes");
+        return format!("{files} checked, no mistakes{further}");
     }
     let found = counted(mistakes, "mistake");
-    format!("{files} checked, {found} in {bad}")
+    format!("{files} checked, {found} in {bad}{further}")
 }
 
 fn counted(number: usize, noun: &str) -> String {

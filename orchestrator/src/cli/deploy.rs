@@ -66,6 +66,9 @@ pub fn compile(files: &[PathBuf], console: &mut Console<'_>) -> Result<Vec<Bundl
         console.talk(&check::summary(&checked));
         return Err(Error::Shown);
     }
+    for file in checked.iter().filter(|file| !file.warnings.1.is_empty()) {
+        console.talk(file.warnings.1.trim_end_matches('\n'));
+    }
     Ok(checked.into_iter().filter_map(bundle).collect())
 }
 

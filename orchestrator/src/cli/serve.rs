@@ -114,6 +114,8 @@ fn serve(settings: &Settings, definitions: Vec<Bundle>) -> Result<(), Error> {
         keys: settings.inbox.keys.clone(),
         require_signature: settings.inbox.require_signature,
         definitions,
+        formats: settings.topics.formats.clone(),
+        schemas: settings.schemas.clone(),
         dead_letters: settings.ingress,
         resends: settings.resend,
         create_missing: settings.topics.create_missing,

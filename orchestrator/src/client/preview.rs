@@ -2,6 +2,8 @@
 //!
 //! Absent on purpose: certainty. Between preview and replay other inputs may move the instance.
 
+use std::time::Duration;
+
 use connectors::store::Store;
 use saga_lib::effect::{Effect, Note};
 use saga_lib::id::SagaId;
@@ -18,6 +20,7 @@ use serde::Serialize;
 
 use super::dead_letters::origin;
 use super::{Error, Installation};
+use crate::ingress::Reader;
 use crate::ingress::plan::{self, Context};
 use crate::registry::Definitions;
 use crate::worker::role::OutputClass;
@@ -61,12 +64,20 @@ pub enum Would {
         /// Why, for people.
         message: String,
     },
+    /// It would wait for its schema.
+    Wait {
+        /// Why the schema is not there.
+        reason: String,
+    },
     /// Nothing would take it.
     Orphan {
         /// Why.
         reason: String,
     },
 }
+
+/// How long a preview waits for a schema.
+const SCHEMA_WAIT: Duration = Duration::from_secs(5);
 
 /// Asks what a replay of `letter` would do now.
 ///
@@ -76,14 +87,14 @@ pub fn preview<S: Store>(
     store: &mut S,
     installation: &Installation,
     definitions: &Definitions,
-    letter: &DeadLetter,
+    (letter, reader): (&DeadLetter, &Reader),
     now_ms: i64,
 ) -> Result<Preview, Error> {
     let record = received(redrive::encode(&installation.names, letter), letter, now_ms);
     let would = if record.partition.topic == installation.names.inbox() {
         vec![applied(store, installation, definitions, &record)?]
     } else {
-        ingested(store, installation, definitions, &record, now_ms)?
+        ingested(store, installation, definitions, (&record, reader), now_ms)?
     };
     Ok(Preview {
         position: letter.position.clone(),
@@ -108,9 +119,12 @@ fn ingested<S: Store>(
     store: &mut S,
     installation: &Installation,
     definitions: &Definitions,
-    record: &Received,
+    (record, reader): (&Received, &Reader),
     now_ms: i64,
 ) -> Result<Vec<Would>, Error> {
+    if let Err(reason) = reader.wait_for(&installation.names, record, SCHEMA_WAIT) {
+        return Ok(vec![Would::Wait { reason }]);
+    }
     let context = Context {
         names: &installation.names,
         lanes: installation.lanes,
@@ -118,6 +132,7 @@ fn ingested<S: Store>(
         definitions,
         group: "preview",
         bytes_max: schemas::topics::MESSAGE_BYTES_MAX,
+        reader,
     };
     let planned = plan::plan(&context, std::slice::from_ref(record), &[]);
     let mut would = Vec::new();

@@ -508,11 +508,12 @@ fn a_preview_asks_ingress_and_transition_without_writing() {
     let mut store = store_with(&bundle, &[]);
     let mut letter = set_aside(&mut bench, &business_event(SOME_ORDER), "expression");
     letter.definition = Some(bundle.reference().to_string());
+    let reader = crate::ingress::Reader::without_schemas();
     let told = preview(
         &mut store,
         &bench.installation,
         &definitions,
-        &letter,
+        (&letter, &reader),
         2_000,
     )
     .expect("told");
@@ -535,7 +536,7 @@ fn a_preview_asks_ingress_and_transition_without_writing() {
         &mut store,
         &bench.installation,
         &definitions,
-        &broken,
+        (&broken, &reader),
         2_000,
     )
     .expect("told");

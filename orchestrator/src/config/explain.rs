@@ -77,7 +77,12 @@ fn without_source(reason: &str) -> String {
 }
 
 fn shown(path: &str, found: &Actual) -> String {
-    let secret = ["inbox.secrets", "redis.url", "kafka.settings"];
+    let secret = [
+        "inbox.secrets",
+        "redis.url",
+        "kafka.settings",
+        "registry.password",
+    ];
     if secret.iter().any(|key| path.starts_with(key)) {
         return "another form of value".into();
     }

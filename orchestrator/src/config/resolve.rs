@@ -2,12 +2,15 @@
 //!
 //! Absent on purpose: I/O other than the host name. Whether a broker answers is found out by whoever connects.
 
+mod schemas;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use ::schemas::signature::Keys;
+use ::schemas::topics::Topics as Names;
 use connectors::log::{Bounds, Timeouts};
-use schemas::signature::Keys;
 
 use super::Error;
 use super::settings::{Inbox, Kafka, Log, Redis, Roles, Settings, Topics, WAIT_MAX};
@@ -38,7 +41,8 @@ pub fn resolve(typed: typed::Typed) -> Result<Settings, Error> {
         ingress: ingress(&typed.ingress)?,
         resend: resend(&typed.resend)?,
         listen: listen(typed.http)?,
-        topics: topics(typed.topics)?,
+        topics: topics(&typed.topics, typed.schemas.folder.is_some())?,
+        schemas: schemas::sources(typed.registry, typed.schemas)?,
         inbox: inbox(typed.inbox)?,
         log: log(typed.log)?,
     };
@@ -54,8 +58,8 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, Error> {
     })
 }
 
-fn names(app: &str) -> Result<schemas::topics::Topics, Error> {
-    schemas::topics::Topics::new(app).or_else(|error| refuse(error.to_string()))
+fn names(app: &str) -> Result<Names, Error> {
+    Names::new(app).or_else(|error| refuse(error.to_string()))
 }
 
 /// Names become parts of topics, groups and store keys, so their letters are those that Kafka allows.
@@ -283,9 +287,10 @@ fn listen(typed: typed::Http) -> Result<Option<SocketAddr>, Error> {
     })
 }
 
-fn topics(typed: typed::Topics) -> Result<Topics, Error> {
+fn topics(typed: &typed::Topics, has_folder: bool) -> Result<Topics, Error> {
     Ok(Topics {
         create_missing: typed.create_missing.unwrap_or(false),
+        formats: schemas::formats(&typed.formats.0, has_folder)?,
     })
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 use connectors::kafka::KafkaCluster;
 use connectors::log;
 use connectors::redis::RedisAddress;
+use connectors::registry::Sources;
+use schemas::event::Format;
 use schemas::signature::Keys;
 use schemas::topics;
 
@@ -50,6 +52,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Topics.
     pub topics: Topics,
+    /// Where schemas of business events come from.
+    pub schemas: Sources,
     /// Signatures.
     pub inbox: Inbox,
     /// Messages on stderr.
@@ -112,10 +116,12 @@ pub struct Roles {
 }
 
 /// Topics.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Topics {
     /// Create missing command topics.
     pub create_missing: bool,
+    /// How their values are written, where that is set.
+    pub formats: BTreeMap<String, Format>,
 }
 
 /// Signatures of inbox records.

@@ -173,6 +173,8 @@ pub(super) enum Form {
     Scalar,
     /// `id=secret,id=secret`.
     Secrets,
+    /// `topic=format,topic=format`.
+    Pairs,
 }
 
 impl Form {
@@ -182,6 +184,7 @@ impl Form {
             // Parsing cannot fail: what is neither number nor flag stays text, and the key's own type refuses it.
             Self::Scalar => text.parse().unwrap_or_else(|_| Value::from(text)),
             Self::Secrets => Value::from(text.split(',').map(secret).collect::<Vec<_>>()),
+            Self::Pairs => Value::from(text.split(',').map(pair).collect::<Dict>()),
         }
     }
 }
@@ -192,8 +195,14 @@ fn secret(pair: &str) -> Dict {
     Dict::from([entry("id", id.trim()), entry("secret", secret)])
 }
 
+/// Without `=` the value is empty, and the key's own type refuses it.
+fn pair(text: &str) -> (String, Value) {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    (name.trim().to_owned(), Value::from(value.trim()))
+}
+
 /// Every key that a variable can set.
-pub(super) const KEYS: [(&str, Form); 24] = [
+pub(super) const KEYS: [(&str, Form); 30] = [
     ("app", Form::Text),
     ("instance", Form::Text),
     ("lanes", Form::Scalar),
@@ -214,6 +223,12 @@ pub(super) const KEYS: [(&str, Form); 24] = [
     ("resend.burst", Form::Scalar),
     ("http.listen", Form::Text),
     ("topics.create_missing", Form::Scalar),
+    ("topics.formats", Form::Pairs),
+    ("registry.url", Form::Text),
+    ("registry.user", Form::Text),
+    ("registry.password", Form::Text),
+    ("registry.timeout", Form::Text),
+    ("schemas.folder", Form::Text),
     ("inbox.secrets", Form::Secrets),
     ("inbox.require_signature", Form::Scalar),
     ("log.format", Form::Text),

@@ -239,6 +239,55 @@ fn an_unknown_role_gets_a_suggestion() {
 }
 
 #[test]
+fn formats_may_be_quoted_nested_or_a_variable() {
+    let text = "[topics.formats]\n'a.b' = 'avro'\nc.d = 'json'\n";
+    let settings = load_text(text).expect("formats");
+    let word = |topic: &str| settings.topics.formats[topic].to_string();
+    assert_eq!((word("a.b"), word("c.d")), ("avro".into(), "json".into()));
+    let variable = [("SKALD_TOPICS_FORMATS", "a.b=cloudevents, x=avro")];
+    let settings = load_with("", &variable).expect("formats");
+    assert_eq!(settings.topics.formats["a.b"].to_string(), "cloudevents");
+    assert_eq!(settings.topics.formats["x"].to_string(), "avro");
+    check_error(
+        "[topics.formats]\nx = 'xml'\n",
+        "`topics.formats` of `x`: `xml` is no format; it must be `json`, `cloudevents`, `avro`, `avro:<type name>` or `avro-bare:<type name>`",
+    );
+    check_error(
+        "[topics.formats]\nx = 'avro:Order'\n",
+        "`topics.formats` of `x` is `avro:Order`, but `schemas.folder` is not set: the type would be looked for there",
+    );
+}
+
+#[test]
+fn a_registry_needs_an_address_and_both_parts_of_its_credentials() {
+    let settings = load_text(
+        "[registry]\nurl = 'http://r:8081'\nuser = 'me'\npassword = 'hidden'\ntimeout = '3s'\n",
+    );
+    let settings = settings.expect("a registry");
+    assert!(!format!("{settings:?}").contains("hidden"));
+    let address = settings.schemas.registry.expect("an address");
+    assert_eq!(address.timeout.as_secs(), 3);
+    assert_eq!(address.credentials, Some(("me".into(), "hidden".into())));
+    check_error(
+        "[registry]\nurl = 'http://r'\nuser = 'me'\n",
+        "`registry.user` and `registry.password` go together; set both or none",
+    );
+    check_error(
+        "[registry]\nuser = 'me'\npassword = 'x'\n",
+        "`registry.user` is set, but `registry.url` is not",
+    );
+    for url in ["r:8081", "http://me:secret@r"] {
+        let error = load_text(&format!("[registry]\nurl = '{url}'\n")).expect_err("refused");
+        assert!(error.contains("must begin with `http://`"), "{error}");
+        assert!(!error.contains("secret"));
+    }
+    check_error(
+        "[registry]\ntimeout = '2m'\n",
+        "`registry.timeout` is 120s; it must be `1ms` to 60s",
+    );
+}
+
+#[test]
 fn bounds_of_dead_letters_are_checked() {
     let defaults = load_text("").expect("defaults").ingress;
     assert_eq!((defaults.in_a_row, defaults.ratio), (1_000, 0.5));

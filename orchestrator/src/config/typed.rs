@@ -43,6 +43,10 @@ pub struct Typed {
     pub http: Http,
     /// Topics.
     pub topics: Topics,
+    /// The schema registry.
+    pub registry: Registry,
+    /// Schemas in files.
+    pub schemas: Schemas,
     /// Signatures of inbox records.
     pub inbox: Inbox,
     /// Messages on stderr.
@@ -125,6 +129,31 @@ pub struct Http {
 pub struct Topics {
     /// Create the command topics that definitions name and the cluster lacks. Default `false`: they are only checked.
     pub create_missing: Option<bool>,
+    /// How values of a topic are written, where records do not tell or tell wrongly: `json`, `cloudevents`, `avro`, `avro:<type name>`,
+    /// `avro-bare:<type name>`. In the environment: `SKALD_TOPICS_FORMATS=topic=format,topic=format`.
+    pub formats: Dotted,
+}
+
+/// `[registry]`: a schema registry with Confluent's REST API.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registry {
+    /// Base address, such as `http://registry:8081` or `https://apicurio/apis/ccompat/v7`. Default: none.
+    pub url: Option<String>,
+    /// User of basic authentication.
+    pub user: Option<String>,
+    /// Password of basic authentication.
+    pub password: Option<Secret>,
+    /// Longest wait for one answer. Default `2s`.
+    pub timeout: Option<Span>,
+}
+
+/// `[schemas]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schemas {
+    /// Folder with `.avsc` files, read at start. Default: none.
+    pub folder: Option<PathBuf>,
 }
 
 /// `[inbox]`

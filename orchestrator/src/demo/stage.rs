@@ -171,6 +171,8 @@ fn plan(run: &Run, args: &DemoArgs) -> Plan {
         keys: schemas::signature::Keys::default(),
         require_signature: false,
         definitions: vec![run.definition()],
+        formats: std::collections::BTreeMap::new(),
+        schemas: connectors::registry::Sources::default(),
         dead_letters: limit::Bounds::default(),
         resends: crate::engine::Budget::default(),
         create_missing: true,

@@ -32,7 +32,9 @@ impl Counters {
                 }
             }
         }
-        if before.is_none() && after.is_some() {
+        // A document that only keeps early events is no saga yet.
+        let begun = |i: Option<&Instance>| i.is_some_and(|i| i.status != Status::Early);
+        if !begun(before) && begun(after) {
             self.add(format!("{definition}/+started"), 1);
         }
         // Only the first end counts: an instance that returns to compensating for a late success ends twice.

@@ -93,6 +93,8 @@ impl<S: Store> Engine<S> {
         match error {
             store::Error::Unusable { .. } => Trouble::Stop(error.to_string()),
             store::Error::Unavailable { .. } | store::Error::Refused { .. } => {
+                // Whoever sees a lane recover again and again must be able to read why.
+                tracing::warn!(%error, "Store did not do what it was asked; the lane recovers.");
                 Trouble::Later(error.to_string())
             }
         }

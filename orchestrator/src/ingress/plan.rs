@@ -1,20 +1,23 @@
 //! The plan of one source partition, pure: business events in, inbox records and dead letters out.
 //!
-//! Absent on purpose: I/O, and reading of Avro (a dead letter says so).
+//! A record whose schema is not known yet ends the plan before it: it is planned when it is.
+//!
+//! Absent on purpose: I/O.
 
 use saga_lib::expr::{Expr, Fault, Scope};
 use saga_lib::input::Event;
 use saga_lib::ir::{Definition, From, Start};
 use saga_lib::transition;
 use schemas::bundle::Active;
-use schemas::event::{self, Decoded};
+use schemas::dead_letter;
+use schemas::event::{Decoded, Reading};
 use schemas::inbox::{Origin, encode_event};
 use schemas::record::{Outgoing, Received};
 use schemas::signature::{self, Keys};
 use schemas::topics::Topics;
-use schemas::{dead_letter, redrive};
 use serde_json::Value;
 
+use super::reader::{Reader, original};
 use crate::registry::Definitions;
 use crate::stats::Stats;
 use crate::worker::role::{LanePlan, Output, OutputClass};
@@ -35,6 +38,8 @@ pub struct Context<'a> {
     pub group: &'a str,
     /// Largest inbox record.
     pub bytes_max: usize,
+    /// Reads records.
+    pub reader: &'a Reader,
 }
 
 /// A complete plan.
@@ -77,8 +82,7 @@ pub fn plan(cx: &Context<'_>, records: &[Received], refused: &[(i64, String)]) -
     let mut out = Outcome::default();
     for record in records {
         let from = out.plan.outputs.len();
-        out.end = record.offset + 1;
-        out.stats.arrived("event", record.timestamp_ms);
+        out.end = record.offset;
         if let Some((_, reason)) = refused.iter().find(|(offset, _)| *offset == record.offset) {
             let refusal = Refusal {
                 class: "output_refused",
@@ -87,38 +91,36 @@ pub fn plan(cx: &Context<'_>, records: &[Received], refused: &[(i64, String)]) -
                 definition: None,
             };
             set_aside(cx, &mut out, record, &refusal);
-        } else {
-            one(cx, &mut out, record);
+        } else if !one(cx, &mut out, record) {
+            break;
         }
+        out.end += 1;
+        out.stats.arrived("event", record.timestamp_ms);
         out.judge(cx, record, from);
     }
     out
 }
 
-fn one(cx: &Context<'_>, out: &mut Outcome, record: &Received) {
-    let redriven;
-    let (record, only) = if record.partition.topic == cx.names.redrive() {
-        match redrive::decode(record) {
-            Ok(decoded) => {
-                redriven = decoded.record;
-                (&redriven, decoded.definition)
-            }
-            Err(error) => {
-                let refusal = Refusal {
-                    class: "undecodable",
-                    stage: "decode",
-                    message: error.to_string(),
-                    definition: None,
-                };
-                return set_aside(cx, out, record, &refusal);
-            }
+/// False: the record's schema is not there yet, although it was when the batch was taken. The plan ends before it.
+fn one(cx: &Context<'_>, out: &mut Outcome, record: &Received) -> bool {
+    let (record, only) = match original(cx.names, record) {
+        Ok(original) => original,
+        Err(error) => {
+            let refusal = Refusal {
+                class: "undecodable",
+                stage: "decode",
+                message: error.to_string(),
+                definition: None,
+            };
+            set_aside(cx, out, record, &refusal);
+            return true;
         }
-    } else {
-        (record, None)
     };
-    match event::decode(record, None) {
-        Ok(None) => out.stats.skip("tombstone"),
-        Ok(Some(decoded)) => decoded_event(cx, out, record, &decoded, only.as_deref()),
+    let record = &*record;
+    match cx.reader.read(record) {
+        Ok(Reading::NotYet) => return false,
+        Ok(Reading::Nothing) => out.stats.skip("tombstone"),
+        Ok(Reading::Event(decoded)) => decoded_event(cx, out, record, &decoded, only.as_deref()),
         Err(error) => {
             *out.stats.undecodable.entry("event").or_default() += 1;
             let refusal = Refusal {
@@ -130,6 +132,7 @@ fn one(cx: &Context<'_>, out: &mut Outcome, record: &Received) {
             set_aside(cx, out, record, &refusal);
         }
     }
+    true
 }
 
 /// One inbox record per matching definition; a definition that refuses the event costs the others nothing.
@@ -175,10 +178,7 @@ fn names_same(only: &str, reference: &str) -> bool {
 
 fn matches_record(start: &Start, record: &Received, decoded: &Decoded) -> bool {
     start.topic == record.partition.topic
-        && start
-            .r#type
-            .as_ref()
-            .is_none_or(|t| decoded.r#type.as_ref() == Some(t))
+        && start.r#type.as_ref().is_none_or(|t| decoded.is_type(t))
 }
 
 /// A definition deployed later skips events before its own start point.
@@ -226,7 +226,8 @@ fn inbox_record(
     let event = Event {
         bind: start.bind.clone(),
         key,
-        r#type: decoded.r#type.clone(),
+        // By the name that the definition knows it by.
+        r#type: start.r#type.clone().or_else(|| decoded.r#type.clone()),
         trigger,
         payload: decoded.payload.clone(),
     };

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use connectors::log::{Delivery, Log, TopicSpec};
-use saga_lib::lane::{Effect, Event, LaneNo, Planned, Position, Round, Trouble, Worker};
+use saga_lib::lane::{Effect, Event, LaneNo, Planned, Position, Round, Trouble, Waiting, Worker};
 use schemas::bundle;
 use schemas::record::{Outgoing, Partition, Received};
 use schemas::signature::Keys;
@@ -15,6 +15,7 @@ use schemas::topics::{self, Topics as Names};
 use super::limit::{Bounds, Limit};
 use super::origin;
 use super::plan::{self, Context, Outcome};
+use super::reader::Reader;
 use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::observe::Observer;
@@ -42,6 +43,8 @@ pub struct Setup {
     pub lease: Lease,
     /// Ends what dead workers left open.
     pub janitor: Janitor,
+    /// Reads records of business topics.
+    pub reader: Reader,
     /// Dead letters after which a topic stops.
     pub bounds: Bounds,
     /// Where events are told.
@@ -55,6 +58,8 @@ struct Source {
     taken: usize,
     refused: Vec<(i64, String)>,
     outcome: Option<Outcome>,
+    /// The next entry waits for its schema, and nothing more is delivered until it is there.
+    held: bool,
 }
 
 /// The ingress role.
@@ -121,6 +126,7 @@ impl Ingress {
             definitions: &definitions,
             group: &self.setup.group,
             bytes_max: INBOX_BYTES_MAX,
+            reader: &self.setup.reader,
         };
         let source = self.sources.entry(lane).or_default();
         let mut outcome = plan::plan(&cx, &source.entries[..source.taken], &source.refused);
@@ -135,6 +141,47 @@ impl Ingress {
         let end = outcome.end;
         source.outcome = Some(outcome);
         Planned { lane, end: Ok(end) }
+    }
+
+    /// What of a source can be planned now. Behind a record that waits for its schema the source is paused, so that no more than one
+    /// poll's records are kept.
+    fn offer<L: Log>(&mut self, log: &mut L, lane: LaneNo) -> Option<Waiting> {
+        let partition = self.partitions[lane as usize].clone();
+        let source = self.sources.get_mut(&lane)?;
+        let ready = self
+            .setup
+            .reader
+            .readable(&self.setup.names, &source.entries);
+        let waits = ready < source.entries.len();
+        if waits != source.held {
+            let behind = source.entries.last().map(|record| record.offset + 1);
+            let told = match behind {
+                Some(offset) if !waits => log.start(&partition, offset),
+                _ => log.pause(&partition),
+            };
+            // A pause that failed holds as well; a start is tried again.
+            source.held = waits || told.is_err();
+            match told {
+                Ok(()) if waits => tracing::info!(?partition, "Source waits for a schema."),
+                Ok(()) => tracing::info!(?partition, "Source goes on."),
+                Err(error) => {
+                    tracing::debug!(?partition, %error, "Source could not be paused or resumed.");
+                }
+            }
+        }
+        let last = source.entries[..ready].last()?;
+        Some(Waiting {
+            lane,
+            records: u32::try_from(ready).unwrap_or(u32::MAX),
+            end: last.offset + 1,
+        })
+    }
+
+    /// Who holds sources up, for `/readyz` and metrics.
+    fn tell_held(&self) {
+        let held = self.sources.values().filter(|source| source.held).count();
+        let trouble = self.setup.reader.schemas.trouble();
+        self.setup.observer.sources_held(held, trouble);
     }
 
     /// Counts what was planned. One partition beyond the bounds stops all of its topic, also those that were planned before it.
@@ -257,8 +304,18 @@ impl<L: Log> Role<L> for Ingress {
         self.source(lane).entries.extend(records);
     }
 
+    fn waiting(&mut self, log: &mut L, polled: Vec<Waiting>) -> Vec<Waiting> {
+        let held = self.sources.iter().filter(|(_, source)| source.held);
+        let mut lanes: BTreeSet<LaneNo> = held.map(|(lane, _)| *lane).collect();
+        lanes.extend(polled.iter().map(|waiting| waiting.lane));
+        let offers = lanes.into_iter().filter_map(|lane| self.offer(log, lane));
+        offers.collect()
+    }
+
     fn rewind(&mut self, lane: LaneNo) {
-        self.source(lane).entries.clear();
+        let source = self.source(lane);
+        source.entries.clear();
+        source.held = false;
     }
 
     fn forget(&mut self, lane: LaneNo) {
@@ -350,6 +407,7 @@ impl<L: Log> Role<L> for Ingress {
             self.refreshed = Some(Instant::now());
             self.refresh(log);
             self.setup.observer.lanes(machine.states());
+            self.tell_held();
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Kafka {
     pub transactions: Family<TransactionOutcome, IntCounter>,
     /// `skald_transaction_duration_seconds{phase}`.
     pub transaction_duration: Family<TransactionPhase, Histogram>,
+    /// `skald_sources_held`: source partitions that wait for a schema.
+    pub sources_held: IntGauge,
     lag: IntGaugeVec,
 }
 
@@ -45,6 +47,10 @@ impl Kafka {
                 &["phase"],
                 SECONDS,
             )?),
+            sources_held: r.gauge(
+                "skald_sources_held",
+                "Source partitions that wait for a schema.",
+            )?,
             lag: r.gauges(
                 "skald_consumer_lag_records",
                 "Records between the position and the end of an owned partition.",

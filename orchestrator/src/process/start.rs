@@ -2,14 +2,17 @@
 //!
 //! Absent on purpose: reading configuration.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use connectors::log::{Bounds, Group, Log, Options, Timeouts};
+use connectors::registry::Sources;
 use connectors::store::Store;
 use saga_lib::ir::{Definition, Kind as NodeKind};
 use saga_lib::lane;
 use schemas::bundle::{Bundle, Installation};
+use schemas::event::Format;
 use schemas::signature::Keys;
 use schemas::topics::Topics;
 
@@ -57,6 +60,10 @@ pub struct Plan {
     pub require_signature: bool,
     /// Definitions to deploy first.
     pub definitions: Vec<Bundle>,
+    /// How topics are written, where that is set.
+    pub formats: BTreeMap<String, Format>,
+    /// Where schemas of business events come from.
+    pub schemas: Sources,
     /// Dead letters after which ingress stops a topic.
     pub dead_letters: ingress::limit::Bounds,
     /// How often commands are sent again.
@@ -344,6 +351,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             registry: self.registry.clone(),
             lease: self.lease.clone(),
             janitor: self.janitor.clone(),
+            reader: ingress::Reader::open(&self.plan.formats, &self.plan.schemas)?,
             bounds: self.plan.dead_letters,
             observer: observer.clone(),
         };

@@ -3,7 +3,7 @@
 //! Absent on purpose: the transaction itself, which the shell runs the same way for both.
 
 use connectors::log::{Delivery, Log};
-use saga_lib::lane::{Effect, Event, LaneNo, Planned, Worker};
+use saga_lib::lane::{Effect, Event, LaneNo, Planned, Waiting, Worker};
 use schemas::record::{Outgoing, Partition, Received};
 
 /// Token of plain records that are forwarded replies; other plain tokens are the role's own.
@@ -66,6 +66,11 @@ pub trait Role<L: Log> {
 
     /// Keeps what a poll brought.
     fn keep(&mut self, lane: LaneNo, records: Vec<Received>);
+
+    /// What can be planned of the records kept, given what the poll brought. A role may hold records back, and offer them later.
+    fn waiting(&mut self, _log: &mut L, polled: Vec<Waiting>) -> Vec<Waiting> {
+        polled
+    }
 
     /// What was polled and not committed is delivered again: it must not be kept twice.
     fn rewind(&mut self, lane: LaneNo);

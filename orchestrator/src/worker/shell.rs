@@ -233,7 +233,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             });
             self.role.keep(lane, records);
         }
-        waiting
+        self.role.waiting(&mut self.log, waiting)
     }
 
     /// R2.

@@ -1,248 +1,368 @@
-//! The `command` step: request, reply, compensation, retry.
+//! The `command` step: request, reply, second provider, question for an unknown outcome.
 //!
-//! Absent on purpose: contracts. Without them `credit.reserve` means topic `credit.commands`, type `reserve`, outcomes ok and refused.
+//! Without a contract `credit.reserve` means topic `credit.commands`, type `reserve`, outcomes ok and refused.
+//!
+//! Absent on purpose: spacing of attempts (see [`super::retry`]) and the way back (see [`super::compensation`]).
 
-use super::check::Names;
+use std::rc::Rc;
+
 use super::codes;
-use super::context::Context;
+use super::compensation::{self, TIMEOUT_MS, compensation};
+use super::contract::{Effect, Operation};
+use super::data;
 use super::diagnostic::Diagnostic;
-use super::fields::{AFTER, COMPENSATE, RETRY};
+use super::fields::FALLBACK;
+use super::names::Names;
 use super::object::Reader;
-use super::scalar;
+use super::place::{Phase, Place};
+use super::retry;
+use super::step::{Head, Lowering, Meaning};
 use super::tree::{Kind, Tree};
-use crate::ir::{Compensation, Counter, Jitter, Retry, Send, StepKind};
+use super::typed;
+use super::types::Slot;
+use crate::ir::{self, Compensation, Node, NodeIx, Send, StepKind, Target, Template};
 
-/// How long an attempt may take, if nothing is said.
-const TIMEOUT_MS: i64 = 30_000;
+impl Lowering<'_> {
+    /// Lowers a command.
+    pub(super) fn command(&mut self, head: &Head<'_, '_>, place: &mut Place) -> Meaning {
+        let reader = head.reader;
+        let tree = reader.get("command");
+        let target = tree.and_then(|tree| self.library.target(self.context, tree));
+        let operation = target.as_ref().map(|target| self.library.operation(target));
+        let kind = self.kind(reader, operation.as_deref(), place);
+        let Some(operation) = operation else {
+            return self.unknown(head, place, kind);
+        };
+        let own = compensation::undo(self.context, self.library, &place.names, reader, head.id);
+        let back = compensation(self.context, self.library, reader, &operation, kind, own);
+        let send = self.send(head, place, &operation, kind, back);
+        let Some(mut send) = send else {
+            return Self::meaning_of(&operation, None, None);
+        };
+        self.check_attempts(reader, place, &send);
+        send.query = self.query(head, &operation, &send);
+        let slot = self.result(place, &operation, &send);
+        let fallback = self.fallback(head, place, &send);
+        send.fallback = fallback.as_ref().map(|(at, _)| *at);
+        // The second provider's reply may look different; what is kept of it has the same names.
+        let known = send.keep.is_some() || fallback.is_none();
+        Meaning {
+            slot: slot.filter(|_| known),
+            ..Self::meaning_of(&operation, Some(send), fallback)
+        }
+    }
 
-/// Attempts, spacing and spread, if nothing is said.
-const RETRY_DEFAULT: Retry = Retry {
-    max: Some(5),
-    first_ms: 200,
-    factor: 2.0,
-    cap_ms: 10_000,
-    jitter: Jitter::Full,
-    within_ms: None,
-    after_failed: true,
-    after_timeout: true,
-};
+    /// A step whose operation is not one: what else is wrong with it is told all the same.
+    fn unknown(&mut self, head: &Head<'_, '_>, place: &Place, kind: StepKind) -> Meaning {
+        let plain = Operation::plain(Target {
+            operation: String::new(),
+            topic: String::new(),
+            r#type: String::new(),
+            replies: None,
+        });
+        let reader = head.reader;
+        let own = compensation::undo(self.context, self.library, &place.names, reader, head.id);
+        compensation(self.context, self.library, reader, &plain, kind, own);
+        self.send(head, place, &plain, kind, None);
+        Meaning {
+            has_result: true,
+            ..Meaning::default()
+        }
+    }
 
-/// A compensation has no last attempt.
-const RETRY_COMPENSATION: Retry = Retry {
-    max: None,
-    cap_ms: 300_000,
-    ..RETRY_DEFAULT
-};
+    /// Where the step stands relative to the pivot; `place` becomes the place after it.
+    fn kind(
+        &mut self,
+        reader: &Reader<'_>,
+        operation: Option<&Operation>,
+        place: &mut Place,
+    ) -> StepKind {
+        if reader.flag(self.context, "pivot") == Some(true) {
+            return self.pivot(reader, place);
+        }
+        if operation.is_some_and(|operation| operation.effect == Effect::None) {
+            return StepKind::ReadOnly;
+        }
+        match place.phase {
+            Phase::Before => StepKind::Compensatable,
+            Phase::After => StepKind::Retriable,
+            Phase::Mixed => {
+                // Once is enough: every further step would say the same.
+                if !std::mem::replace(&mut self.torn, true) {
+                    self.context.report(torn(reader));
+                }
+                match reader.has("compensate") {
+                    true => StepKind::Compensatable,
+                    false => StepKind::Retriable,
+                }
+            }
+        }
+    }
 
-/// Lowers a command whose place relative to the pivot is `kind`.
-pub(super) fn lower(
-    context: &mut Context<'_>,
-    names: &Names,
-    reader: &Reader<'_>,
-    kind: StepKind,
-    id: Option<&str>,
-) -> Option<Send> {
-    let target = reader.operation(context, "command");
-    let payload = reader.data(context, names, "with");
-    let key = reader.expression(context, names, "key");
-    let keep = reader.named_data(context, &names.with(&["reply"]), "keep");
-    reader.flag(context, "pivot");
-    let compensation = compensation(context, names, reader, kind, id);
-    let timeout_ms = reader.duration(context, "timeout").unwrap_or(TIMEOUT_MS);
-    let retry = retry(context, reader, kind);
-    Some(Send {
-        target: target?,
-        payload: payload?,
-        key,
-        keep,
-        kind,
-        success: vec!["ok".to_owned()],
-        refusal: vec!["refused".to_owned()],
-        compensation: compensation?,
-        timeout_ms,
-        retry,
-        types: std::collections::BTreeMap::new(),
-        outcome: None,
-        fallback: None,
-        query: None,
-    })
+    fn pivot(&mut self, reader: &Reader<'_>, place: &mut Place) -> StepKind {
+        let span = reader.get("pivot").map_or(reader.at, |tree| tree.span);
+        if place.phase != Phase::Before {
+            let message = "a path has at most one pivot";
+            let found = Diagnostic::new(codes::SECOND_PIVOT, span, message)
+                .label("an earlier step is the pivot");
+            self.context.report(found);
+            return StepKind::Retriable;
+        }
+        if let Some(why) = place.no_pivot {
+            let found =
+                Diagnostic::new(codes::MISPLACED_PIVOT, span, "the pivot cannot stand here")
+                    .label(why)
+                    .help("move it before or after this part of the saga");
+            self.context.report(found);
+            return StepKind::Pivot;
+        }
+        place.phase = Phase::After;
+        StepKind::Pivot
+    }
+
+    /// The command itself; `back` is how it is compensated, `None` if that was reported.
+    fn send(
+        &mut self,
+        head: &Head<'_, '_>,
+        place: &Place,
+        operation: &Operation,
+        kind: StepKind,
+        back: Option<Compensation>,
+    ) -> Option<Send> {
+        let (reader, names) = (head.reader, &place.names);
+        let payload = reader.data(self.context, names, "with");
+        self.check_payload(reader, names, operation, payload.as_ref());
+        let key = reader.expression(self.context, names, "key");
+        let reply = self.with_reply(names, operation);
+        let keep = reader.named_data(self.context, &reply, "keep");
+        let timeout_ms = reader.duration(self.context, "timeout");
+        let retry = retry::retry(self.context, reader, kind);
+        Some(Send {
+            target: operation.target.clone(),
+            payload: payload?,
+            key,
+            keep,
+            kind,
+            success: operation.success.clone(),
+            refusal: operation.refusal.clone(),
+            compensation: back?,
+            timeout_ms: timeout_ms.or(operation.timeout_ms).unwrap_or(TIMEOUT_MS),
+            retry,
+            types: operation.types.clone(),
+            outcome: operation.outcome.clone(),
+            fallback: None,
+            query: None,
+        })
+    }
+
+    /// These names and the reply.
+    fn with_reply(&mut self, names: &Names, operation: &Operation) -> Names {
+        let mut names = names.clone();
+        let slot = self.library.reply(self.context, operation);
+        names.define_typed("reply", slot);
+        names
+    }
+
+    /// Compares the body with the schema of the contract.
+    fn check_payload(
+        &mut self,
+        reader: &Reader<'_>,
+        names: &Names,
+        operation: &Operation,
+        payload: Option<&Template>,
+    ) {
+        let span = reader.key_span("command");
+        let name = operation.target.r#type.as_str();
+        let folder = operation.schemas.as_deref();
+        let schema = folder.and_then(|f| self.library.schema(self.context, f, name, span));
+        let Some((schema, payload)) = schema.zip(payload) else {
+            return;
+        };
+        let nothing = Tree::text("", span);
+        let at = reader.get("with").unwrap_or(&nothing);
+        typed::check_body(self.context, names, &schema, payload, at);
+    }
+
+    /// What the step leaves: what is kept of the reply, else the reply.
+    fn result(&mut self, place: &Place, operation: &Operation, send: &Send) -> Option<Rc<Slot>> {
+        let Some(keep) = &send.keep else {
+            return self.library.reply(self.context, operation);
+        };
+        let names = self.with_reply(&place.names, operation);
+        let kept = names.type_of_data(&Template::Object(keep.clone()));
+        Some(Rc::new(Slot::of(kept)))
+    }
+
+    fn check_attempts(&mut self, reader: &Reader<'_>, place: &Place, send: &Send) {
+        let whole = retry::whole_ms(&send.retry, send.timeout_ms).unwrap_or(send.timeout_ms);
+        let key = if reader.has("timeout") {
+            "timeout"
+        } else {
+            "command"
+        };
+        self.check_time(place, send.timeout_ms, whole, reader.key_span(key));
+    }
+
+    fn meaning_of(
+        operation: &Operation,
+        send: Option<Send>,
+        fallback: Option<(NodeIx, Rc<Operation>)>,
+    ) -> Meaning {
+        let mut meaning = Meaning {
+            kind: send.map(|send| ir::Kind::Send(Box::new(send))),
+            success: operation.success.clone(),
+            outcomes: operation.refusal.clone(),
+            has_result: true,
+            ..Meaning::default()
+        };
+        if let Some((at, second)) = fallback {
+            let new = |name: &&String| !operation.success.contains(name);
+            meaning
+                .success
+                .extend(second.success.iter().filter(new).cloned());
+            meaning.outcomes.extend(second.refusal.iter().cloned());
+            meaning.ends.push(at);
+            meaning.twins.push(at);
+        }
+        // A success of one provider that the other calls a refusal is caught as what it is for each.
+        meaning
+            .outcomes
+            .retain(|name| !meaning.success.contains(name));
+        meaning
+    }
+
+    /// The node of the contract's question for an unknown outcome.
+    fn query(&mut self, head: &Head<'_, '_>, operation: &Operation, send: &Send) -> Option<NodeIx> {
+        let query = operation.query.as_ref()?;
+        if send.kind == StepKind::ReadOnly {
+            return None;
+        }
+        let asked = self.library.operation(&query.target);
+        let payload = query.payload.clone();
+        let question = Send {
+            target: asked.target.clone(),
+            payload: payload.unwrap_or_else(|| send.payload.clone()),
+            keep: None,
+            kind: StepKind::ReadOnly,
+            success: asked.success.clone(),
+            refusal: asked.refusal.clone(),
+            compensation: Compensation::NotApplicable,
+            timeout_ms: asked.timeout_ms.unwrap_or(TIMEOUT_MS),
+            types: asked.types.clone(),
+            outcome: asked.outcome.clone(),
+            ..send.clone()
+        };
+        Some(self.beside(head, "query", question, false))
+    }
+
+    /// The node of the second provider, and its operation.
+    fn fallback(
+        &mut self,
+        head: &Head<'_, '_>,
+        place: &Place,
+        first: &Send,
+    ) -> Option<(NodeIx, Rc<Operation>)> {
+        let tree = head.reader.get("fallback")?;
+        let second = self.second(head, place, first, tree)?;
+        let (operation, payload, back) = second;
+        let send = Send {
+            target: operation.target.clone(),
+            payload: payload.unwrap_or_else(|| first.payload.clone()),
+            success: operation.success.clone(),
+            refusal: operation.refusal.clone(),
+            compensation: back,
+            timeout_ms: operation.timeout_ms.unwrap_or(first.timeout_ms),
+            types: operation.types.clone(),
+            outcome: operation.outcome.clone(),
+            query: None,
+            ..first.clone()
+        };
+        Some((self.beside(head, "fallback", send, true), operation))
+    }
+
+    fn second(
+        &mut self,
+        head: &Head<'_, '_>,
+        place: &Place,
+        first: &Send,
+        tree: &Tree,
+    ) -> Option<(Rc<Operation>, Option<Template>, Compensation)> {
+        let names = &place.names;
+        let reader = match &tree.kind {
+            Kind::Map(_) => Some(Reader::open(self.context, tree, &FALLBACK)?),
+            _ => None,
+        };
+        let named = reader.as_ref().map_or(Some(tree), |r| r.get("command"))?;
+        let target = self.library.target(self.context, named)?;
+        let operation = self.library.operation(&target);
+        let with = reader.as_ref().and_then(|reader| reader.get("with"));
+        let payload = with.map(|with| data::template(self.context, names, with));
+        let own = reader.as_ref().and_then(|reader| {
+            compensation::undo(self.context, self.library, names, reader, head.id)
+        });
+        let at = reader.as_ref().unwrap_or(head.reader);
+        if reader.is_none() && own.is_none() && needs_undo(&operation, first.kind) {
+            self.context.report(second_undeclared(head.reader));
+            return None;
+        }
+        let back = match reader {
+            Some(_) => compensation(self.context, self.library, at, &operation, first.kind, own),
+            None => from_contract(self, &operation, first.kind),
+        };
+        Some((
+            operation,
+            payload.map_or(Some(None), |p| p.map(Some))?,
+            back?,
+        ))
+    }
+
+    /// A node that belongs to the step: `<step>-<suffix>`.
+    fn beside(&mut self, head: &Head<'_, '_>, suffix: &str, send: Send, twin: bool) -> NodeIx {
+        let at = self.reserve();
+        let node = Node::new(
+            format!("{}-{suffix}", head.name),
+            ir::Kind::Send(Box::new(send)),
+        );
+        *self.node(at) = Node {
+            result: head.id.filter(|_| twin).map(str::to_owned),
+            ..node
+        };
+        at
+    }
 }
 
-fn compensation(
-    context: &mut Context<'_>,
-    names: &Names,
-    reader: &Reader<'_>,
+/// Without a mapping of its own a fallback is compensated as its contract says.
+fn from_contract(
+    lowering: &mut Lowering<'_>,
+    operation: &Operation,
     kind: StepKind,
-    id: Option<&str>,
 ) -> Option<Compensation> {
     if kind != StepKind::Compensatable {
-        refuse_compensation(context, reader, kind);
         return Some(Compensation::NotApplicable);
     }
-    let Some(tree) = reader.get("compensate") else {
-        context.report(uncompensated(reader));
-        return None;
-    };
-    let none = matches!(&tree.kind, Kind::Scalar { text, .. } if text == "none");
-    let because = reader.text(context, "because");
-    if none != reader.get("because").is_some() {
-        context.report(unexplained(reader, none));
-        return None;
+    if operation.effect == Effect::None {
+        return Some(Compensation::Nothing {
+            because: "the operation only reads".to_owned(),
+        });
     }
-    if none {
-        return because.map(|because| Compensation::Nothing { because });
-    }
-    counter_command(context, names, tree, id)
+    compensation::by_contract(lowering.library, operation)
 }
 
-/// An operation, or a mapping with its body.
-fn counter_command(
-    context: &mut Context<'_>,
-    names: &Names,
-    tree: &Tree,
-    id: Option<&str>,
-) -> Option<Compensation> {
-    let (target, payload) = match &tree.kind {
-        Kind::Map(_) => {
-            let reader = Reader::open(context, tree, &COMPENSATE)?;
-            let target = reader.operation(context, "command");
-            let names = names_of_compensation(names, id);
-            let given = reader.get("with").is_some();
-            let payload = given.then(|| reader.data(context, &names, "with"));
-            (target, payload.map_or(Some(None), |p| p.map(Some)))
-        }
-        _ => (scalar::operation(context, tree), Some(None)),
-    };
-    Some(Compensation::Command(Box::new(Counter {
-        target: target?,
-        payload: payload?,
-        timeout_ms: TIMEOUT_MS,
-        retry: RETRY_COMPENSATION,
-        success: vec!["ok".to_owned()],
-        refusal: vec!["refused".to_owned()],
-        types: std::collections::BTreeMap::new(),
-        outcome: None,
-    })))
+fn needs_undo(operation: &Operation, kind: StepKind) -> bool {
+    let has = operation.undo.is_some() && operation.effect != Effect::Final;
+    kind == StepKind::Compensatable && operation.effect != Effect::None && !has
 }
 
-/// What the body of a compensation may read. A step whose outcome is unknown is compensated too, and then there is no reply; and the
-/// body is computed when the step completes, before anything has failed.
-fn names_of_compensation(names: &Names, id: Option<&str>) -> Names {
-    let reply = "there is no reply if the outcome is unknown: use `request`";
-    let error = "the body is computed when the step completes, before anything failed";
-    let names = names
-        .with(&["request"])
-        .without("reply", reply)
-        .without("error", error);
-    match id {
-        Some(id) => names.without(id, reply),
-        None => names,
-    }
+fn second_undeclared(reader: &Reader<'_>) -> Diagnostic {
+    let message = "the fallback does not say how it is compensated";
+    Diagnostic::new(codes::NO_COMPENSATION, reader.key_span("fallback"), message)
+        .label("the step's own compensation asks the first provider")
+        .help("write `fallback: { command: ..., compensate: ... }`, or declare it in a contract")
 }
 
-fn refuse_compensation(context: &mut Context<'_>, reader: &Reader<'_>, kind: StepKind) {
-    for name in ["compensate", "because"] {
-        if reader.get(name).is_some() {
-            let place = match kind {
-                StepKind::Pivot => "the pivot is never compensated",
-                _ => "a step after the pivot is never compensated",
-            };
-            let message = format!("`{name}` has no meaning here: {place}");
-            let span = reader.key_span(name);
-            context.report(
-                Diagnostic::new(codes::USELESS_COMPENSATION, span, message)
-                    .help("remove it, or move `pivot: true` to a later step"),
-            );
-        }
-    }
-}
-
-fn uncompensated(reader: &Reader<'_>) -> Diagnostic {
-    let span = reader.key_span("command");
-    let message = "this step does not say how it is compensated";
-    Diagnostic::new(codes::NO_COMPENSATION, span, message)
-        .label("if a later step fails, this one is taken back")
-        .help("add `compensate: <operation>`, or `compensate: none` with `because: <reason>`")
-}
-
-fn unexplained(reader: &Reader<'_>, none: bool) -> Diagnostic {
-    let (name, message, help) = if none {
-        let help = "add `because: <reason>`";
-        ("compensate", "`compensate: none` needs a reason", help)
-    } else {
-        let help = "remove it, or write `compensate: none`";
-        ("because", "`because` belongs to `compensate: none`", help)
-    };
-    Diagnostic::new(codes::NO_REASON, reader.key_span(name), message).help(help)
-}
-
-fn retry(context: &mut Context<'_>, reader: &Reader<'_>, kind: StepKind) -> Retry {
-    let Some(tree) = reader.get("retry") else {
-        return RETRY_DEFAULT;
-    };
-    if matches!(tree.kind, Kind::Map(_)) {
-        return spacing(context, tree).unwrap_or(RETRY_DEFAULT);
-    }
-    let max = match scalar::one_of(context, tree, &["none", "forever"]) {
-        Some("none") => Some(1),
-        Some("forever") => {
-            check_endless(context, tree, kind);
-            None
-        }
-        _ => RETRY_DEFAULT.max,
-    };
-    Retry {
-        max,
-        ..RETRY_DEFAULT
-    }
-}
-
-fn check_endless(context: &mut Context<'_>, tree: &Tree, kind: StepKind) {
-    if kind == StepKind::Retriable {
-        return;
-    }
-    let message = "only a step after the pivot may be retried for ever";
-    let found = Diagnostic::new(codes::ENDLESS_RETRY, tree.span, message)
-        .label("here the saga could still turn back, and would never do so")
-        .help("bound it: `retry: { max: 20 }`");
-    context.report(found);
-}
-
-fn spacing(context: &mut Context<'_>, tree: &Tree) -> Option<Retry> {
-    let reader = Reader::open(context, tree, &RETRY)?;
-    let base = RETRY_DEFAULT;
-    let max = reader.integer(context, "max");
-    let after = after(context, &reader);
-    let tried = |word| after.as_ref().is_none_or(|words| words.contains(&word));
-    Some(Retry {
-        max: max.and_then(|n| u32::try_from(n).ok()).or(base.max),
-        first_ms: reader.duration(context, "first").unwrap_or(base.first_ms),
-        factor: reader.number(context, "factor").unwrap_or(base.factor),
-        cap_ms: reader.duration(context, "cap").unwrap_or(base.cap_ms),
-        jitter: jitter(context, &reader),
-        within_ms: reader.duration(context, "within"),
-        after_failed: tried("failed"),
-        after_timeout: tried("timeout"),
-    })
-}
-
-fn jitter(context: &mut Context<'_>, reader: &Reader<'_>) -> Jitter {
-    match reader.word(context, "jitter") {
-        Some("none") => Jitter::None,
-        Some("equal") => Jitter::Equal,
-        _ => Jitter::Full,
-    }
-}
-
-/// What is tried again; `None`, if nothing is said.
-fn after(context: &mut Context<'_>, reader: &Reader<'_>) -> Option<Vec<&'static str>> {
-    let tree = reader.get("after")?;
-    let Kind::List(items) = &tree.kind else {
-        context.wrong_shape(tree, "a list of failed, timeout");
-        return None;
-    };
-    let words = items
-        .iter()
-        .filter_map(|item| scalar::one_of(context, item, AFTER));
-    Some(words.collect())
+fn torn(reader: &Reader<'_>) -> Diagnostic {
+    let message = "on some paths to this step the pivot is passed, on others it is not";
+    Diagnostic::new(codes::TORN_PIVOT, reader.key_span("command"), message)
+        .label("it would have to be compensated and must not be")
+        .help("let every path pass the pivot before it, or none; a step with an outcome that goes on passes it only sometimes")
 }

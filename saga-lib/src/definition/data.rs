@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Number, Value};
 
-use super::check::Names;
 use super::codes;
 use super::context::Context;
 use super::diagnostic::{Diagnostic, Span};
+use super::names::Names;
 use super::object::Reader;
 use super::scalar;
 use super::tree::{Entry, Kind, Tree};
@@ -26,7 +26,7 @@ impl Reader<'_> {
     /// An expression, written bare.
     pub(super) fn expression(
         &self,
-        context: &mut Context<'_>,
+        context: &mut Context,
         names: &Names,
         name: &str,
     ) -> Option<Expr> {
@@ -45,7 +45,7 @@ impl Reader<'_> {
     /// Data; an empty object, if the key is absent.
     pub(super) fn data(
         &self,
-        context: &mut Context<'_>,
+        context: &mut Context,
         names: &Names,
         name: &str,
     ) -> Option<Template> {
@@ -58,7 +58,7 @@ impl Reader<'_> {
     /// Names the author chose, each with data.
     pub(super) fn named_data(
         &self,
-        context: &mut Context<'_>,
+        context: &mut Context,
         names: &Names,
         name: &str,
     ) -> Option<BTreeMap<String, Template>> {
@@ -73,7 +73,7 @@ impl Reader<'_> {
 }
 
 /// The entries of a mapping that must not be empty.
-pub(super) fn entries<'t>(context: &mut Context<'_>, tree: &'t Tree) -> Option<&'t [Entry]> {
+pub(super) fn entries<'t>(context: &mut Context, tree: &'t Tree) -> Option<&'t [Entry]> {
     match &tree.kind {
         Kind::Map(entries) if entries.is_empty() => {
             let message = "expected at least one name, found none";
@@ -89,7 +89,7 @@ pub(super) fn entries<'t>(context: &mut Context<'_>, tree: &'t Tree) -> Option<&
 }
 
 /// Data.
-pub(super) fn template(context: &mut Context<'_>, names: &Names, tree: &Tree) -> Option<Template> {
+pub(super) fn template(context: &mut Context, names: &Names, tree: &Tree) -> Option<Template> {
     match &tree.kind {
         Kind::Scalar { text, plain } => leaf(context, names, text, *plain, tree.span),
         Kind::List(items) => {
@@ -117,7 +117,7 @@ pub(super) fn template(context: &mut Context<'_>, names: &Names, tree: &Tree) ->
 }
 
 fn leaf(
-    context: &mut Context<'_>,
+    context: &mut Context,
     names: &Names,
     text: &str,
     plain: bool,
@@ -140,7 +140,7 @@ fn leaf(
 }
 
 /// The number, if nothing of it is lost.
-fn exact(context: &mut Context<'_>, text: &str, number: Number, span: Span) -> Option<Number> {
+fn exact(context: &mut Context, text: &str, number: Number, span: Span) -> Option<Number> {
     let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
     let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
     if !number.is_f64() || digits <= DIGITS_MAX {
@@ -153,14 +153,14 @@ fn exact(context: &mut Context<'_>, text: &str, number: Number, span: Span) -> O
     None
 }
 
-fn compile(context: &mut Context<'_>, names: &Names, source: &str, span: Span) -> Option<Expr> {
+fn compile(context: &mut Context, names: &Names, source: &str, span: Span) -> Option<Expr> {
     match Expr::compile(source) {
         Ok(expr) => {
             names.check(context, &expr, span);
             Some(expr)
         }
         Err(error) => {
-            let span = locate(context.source, source, span, &error);
+            let span = locate(&context.source(), source, span, &error);
             let message = format!("the expression does not compile: {error}");
             context.report(Diagnostic::new(codes::BAD_EXPRESSION, span, message));
             None
@@ -178,5 +178,37 @@ fn locate(file: &str, source: &str, span: Span, error: &CompileError) -> Span {
             Span::new(start, start + 1)
         }
         _ => span,
+    }
+}
+
+/// Reports a literal that is not of the type of its variable.
+pub(super) fn check_type(context: &mut Context, r#type: &str, value: &Template, span: Span) {
+    let found = match value {
+        Template::Literal(value) => literal(value),
+        Template::Object(_) => "object",
+        Template::Array(_) => "list",
+        Template::Expr(_) => return,
+    };
+    let fits = match r#type {
+        "any" => true,
+        "number" => matches!(found, "number" | "integer"),
+        name => found == name,
+    };
+    // A variable may begin without a value.
+    if !fits && found != "null" {
+        let message = format!("expected a value of type {type}, found {found}");
+        context.report(Diagnostic::new(codes::WRONG_TYPE, span, message));
+    }
+}
+
+fn literal(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "list",
+        Value::Object(_) => "object",
     }
 }

@@ -1,6 +1,8 @@
 //! Diagnostics: what is wrong, where, and what to write instead.
 //!
-//! Absent on purpose: severities. Whatever is reported stops the definition; a warning nobody must heed is not read.
+//! A mistake stops the definition; a warning says that something may go wrong when an instance runs.
+//!
+//! Absent on purpose: ways to silence a warning. What it asks for can always be written.
 
 use std::fmt;
 
@@ -31,9 +33,20 @@ impl Span {
     }
 }
 
-/// One mistake in a file.
+/// How serious a diagnostic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The definition cannot be used.
+    Error,
+    /// The definition can be used.
+    Warning,
+}
+
+/// One mistake or warning in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// Mistake or warning.
+    pub severity: Severity,
     /// One of [`super::codes`].
     pub code: &'static str,
     /// What is wrong.
@@ -57,6 +70,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     pub(super) fn new(code: &'static str, span: Span, message: impl Into<String>) -> Self {
         Self {
+            severity: Severity::Error,
             code,
             message: message.into(),
             file: String::new(),
@@ -66,6 +80,13 @@ impl Diagnostic {
             label: String::new(),
             help: None,
             notes: Vec::new(),
+        }
+    }
+
+    pub(super) fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::new(code, span, message)
         }
     }
 
@@ -125,13 +146,29 @@ pub fn render(file_name: &str, source: &str, diagnostics: &[Diagnostic], color: 
     out
 }
 
+/// The same for diagnostics in several files.
+pub fn render_all(sources: &[super::Source], diagnostics: &[Diagnostic], color: bool) -> String {
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        let source = sources.iter().find(|s| s.name == diagnostic.file);
+        let text = source.map_or("", |source| source.text.as_str());
+        let one = std::slice::from_ref(diagnostic);
+        out.push_str(&render(&diagnostic.file, text, one, color));
+    }
+    out
+}
+
 fn render_one(renderer: &Renderer, file: &str, source: &str, diagnostic: &Diagnostic) -> String {
     let span = diagnostic.span.clipped(source);
     let label = (!diagnostic.label.is_empty()).then(|| clean(&diagnostic.label));
     let caret = AnnotationKind::Primary
         .span(span.start..span.end)
         .label(label);
-    let mut group = Level::ERROR
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group = level
         .primary_title(clean(&diagnostic.message))
         .id(diagnostic.code)
         .element(Snippet::source(source).path(file).annotation(caret));

@@ -4,16 +4,31 @@
 //!
 //! Absent on purpose: what keys mean together (see the modules that lower them).
 
+mod files;
+mod header;
+mod parts;
+mod steps;
+
+pub use self::files::{CONTRACT, EFFECTS, FRAGMENT, OPERATION, REPLIES};
+pub use self::header::{
+    DEADLINE, DEADLINE_THEN, DUPLICATES, FINAL_PUBLISH, FINALLY, SAGA, START, TYPES, VARIABLE,
+};
+pub use self::parts::{
+    AFTER, ALTERNATIVE, ARM, AWAITED, CATCH, COMPENSATE, DIRECTIVES, FALLBACK, JITTER, OTHERWISE,
+    QUERY, RETRY, UNTIL,
+};
+pub use self::steps::{
+    AWAIT, BLOCK, CHOICE, COMMAND, DELAY, FOR_EACH, LOOP, PARALLEL, PUBLISH, SET, STOP, USE, VERBS,
+};
+
 /// Part of the language, in the order the releases bring them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// Sequences of commands with compensation.
+    /// Commands, structure, waiting, contracts and fragments.
     Core,
-    /// Outcomes, branches, loops, waiting.
-    Flow,
-    /// Contracts, decisions, fragments, child sagas.
-    Reuse,
-    /// People: tasks, labels with data, service levels.
+    /// Decisions and child sagas.
+    Composition,
+    /// People: tasks.
     People,
     /// Rollout, migration, priorities, masking.
     Operation,
@@ -37,12 +52,18 @@ pub enum Shape {
     Topic,
     /// `service.operation`.
     Operation,
+    /// A file, relative to the one that names it.
+    File,
     /// A whole number within bounds.
     Integer(i64, i64),
     /// A number within bounds.
     Number(f64, f64),
     /// A duration, e.g. `30s`.
     Duration,
+    /// A percentage, e.g. `80%`.
+    Percent,
+    /// A time, e.g. `2026-01-31T00:00:00Z`.
+    Time,
     /// `true` or `false`.
     Flag,
     /// One of these words.
@@ -53,12 +74,18 @@ pub enum Shape {
     Data,
     /// A mapping with these keys.
     Mapping(&'static Object),
-    /// A mapping of names the author chooses.
-    Names,
+    /// A mapping of names the author chooses to values of this shape.
+    Map(&'static Shape),
+    /// A list of values of this shape.
+    List(&'static Shape),
+    /// One value of this shape, or a list of them.
+    OneOrMany(&'static Shape),
+    /// A value of one of these shapes.
+    Either(&'static [Shape]),
     /// A list of steps.
     Steps,
-    /// Several of the above; the doc sentence says which.
-    Several,
+    /// A later release says it.
+    Later,
 }
 
 /// A key.
@@ -99,6 +126,8 @@ pub struct Verb {
     pub name: &'static str,
     /// Keys of a step with this verb, common ones and the verb included.
     pub object: &'static Object,
+    /// Outcomes besides those that every step has, as one sentence; empty where there are none.
+    pub outcomes: &'static str,
     /// Since which part of the language.
     pub part: Part,
 }
@@ -112,7 +141,7 @@ const fn optional(name: &'static str, shape: Shape, doc: &'static str) -> Field 
 }
 
 const fn later(name: &'static str, part: Part, doc: &'static str) -> Field {
-    field(name, false, Shape::Several, part, doc)
+    field(name, false, Shape::Later, part, doc)
 }
 
 const fn field(
@@ -131,344 +160,38 @@ const fn field(
     }
 }
 
-/// Largest number of attempts.
-const ATTEMPTS_MAX: i64 = 1000;
-
-/// The whole file.
-pub const SAGA: Object = Object {
-    name: "a saga",
-    fields: &[
-        required("saga", Shape::Name, "Name of the saga."),
-        required(
-            "version",
-            Shape::Integer(1, u32::MAX as i64),
-            "Version, from 1; a published version never changes.",
-        ),
-        required(
-            "start",
-            Shape::Several,
-            "The event that starts an instance, or a list of them.",
-        ),
-        required("steps", Shape::Steps, "What is done, in order."),
-        optional("owner", Shape::Text, "Who answers for it."),
-        optional("labels", Shape::Names, "Words to search by."),
-        optional(
-            "data",
-            Shape::Names,
-            "Mutable variables with type and initial value.",
-        ),
-        optional(
-            "finally",
-            Shape::Mapping(&FINALLY),
-            "What to publish at the end, by final status.",
-        ),
-        optional(
-            "retain",
-            Shape::Duration,
-            "How long a finished instance stays in the store (1h).",
-        ),
-        later("uses", Part::Reuse, "Contract, fragment and type files."),
-        later("deadline", Part::Flow, "Bound on the whole instance."),
-        later("measure", Part::Operation, "Business numbers for metrics."),
-        later(
-            "sensitive",
-            Part::Operation,
-            "Paths that are masked and encrypted.",
-        ),
-        later("flags", Part::Operation, "Rollout of alternatives."),
-        later("priority", Part::Operation, "Which instances go first."),
-        later(
-            "migrate",
-            Part::Operation,
-            "How running instances change to this version.",
-        ),
-    ],
-};
-
-/// What happens to a second event with the same key.
-pub const DUPLICATES: &[&str] = &["ignore", "new", "reject"];
-
-/// An event that starts an instance.
-pub const START: Object = Object {
-    name: "a start",
-    fields: &[
-        required("topic", Shape::Topic, "Business topic."),
-        optional(
-            "type",
-            Shape::Text,
-            "Event type; without it every record starts an instance.",
-        ),
-        required("as", Shape::Name, "Name of the payload."),
-        required(
-            "key",
-            Shape::Expression,
-            "Business key: identity of the instance and record key of its messages.",
-        ),
-        optional(
-            "where",
-            Shape::Expression,
-            "Only events for which this is true start an instance.",
-        ),
-        optional(
-            "id",
-            Shape::Expression,
-            "Identity of the event where it has no `ce_id`.",
-        ),
-        optional(
-            "duplicates",
-            Shape::Word(DUPLICATES),
-            "What a second event with the same key means (ignore).",
-        ),
-        optional(
-            "from",
-            Shape::Several,
-            "Where reading begins: earliest, latest or a time; without it, the activation.",
-        ),
-    ],
-};
-
-/// Types of variables.
-pub const TYPES: &[&str] = &[
-    "boolean", "integer", "number", "string", "list", "object", "any",
-];
-
-/// A variable.
-pub const VARIABLE: Object = Object {
-    name: "a variable",
-    fields: &[
-        optional("type", Shape::Word(TYPES), "Type of its values."),
-        required("init", Shape::Data, "Initial value."),
-    ],
-};
-
-const ID: Field = optional(
-    "id",
-    Shape::Name,
-    "Position, name of the result, and path of the command.",
-);
-const REQUIRED_ID: Field = required(
-    "id",
-    Shape::Name,
-    "Position, name of the result, and path of the command.",
-);
-const LABEL: Field = optional("label", Shape::Text, "What people read.");
-const WHEN: Field = optional(
-    "when",
-    Shape::Expression,
-    "The step runs only if this is true.",
-);
-const CATCH: Field = later("catch", Part::Flow, "What to do with an outcome.");
-const MILESTONE: Field = later(
-    "milestone",
-    Part::People,
-    "A point that counts for the business.",
-);
-const SLA: Field = later("sla", Part::People, "When a warning is due.");
-
-/// A step that sends a command.
-pub const COMMAND: Object = Object {
-    name: "a `command` step",
-    fields: &[
-        REQUIRED_ID,
-        required("command", Shape::Operation, "Operation of a participant."),
-        optional("with", Shape::Data, "Body of the command."),
-        optional(
-            "key",
-            Shape::Expression,
-            "Record key; the saga key without it.",
-        ),
-        optional(
-            "keep",
-            Shape::Names,
-            "What is kept of the reply, by name; everything without it.",
-        ),
-        optional(
-            "compensate",
-            Shape::Several,
-            "Counter-command: an operation, `{ command, with }`, or `none`.",
-        ),
-        optional(
-            "because",
-            Shape::Text,
-            "Why there is nothing to compensate.",
-        ),
-        optional(
-            "pivot",
-            Shape::Flag,
-            "The go/no-go point: before it a failure compensates, after it the saga only goes forward.",
-        ),
-        optional(
-            "timeout",
-            Shape::Duration,
-            "How long one attempt may take (30s).",
-        ),
-        optional(
-            "retry",
-            Shape::Several,
-            "Attempts and their spacing, `none` or `forever`.",
-        ),
-        WHEN,
-        LABEL,
-        later("fallback", Part::Flow, "A second provider."),
-        CATCH,
-        MILESTONE,
-        SLA,
-    ],
-};
-
-/// A step that publishes an event.
-pub const PUBLISH: Object = Object {
-    name: "a `publish` step",
-    fields: &[
-        ID,
-        required("publish", Shape::Topic, "Topic."),
-        required("type", Shape::Text, "Event type."),
-        optional(
-            "key",
-            Shape::Expression,
-            "Record key; the saga key without it.",
-        ),
-        optional("with", Shape::Data, "Body of the event."),
-        WHEN,
-        LABEL,
-        MILESTONE,
-    ],
-};
-
-/// A step that assigns variables.
-pub const SET: Object = Object {
-    name: "a `set` step",
-    fields: &[
-        ID,
-        required("set", Shape::Names, "New values of variables."),
-        WHEN,
-        LABEL,
-        MILESTONE,
-    ],
-};
-
-/// A counter-command.
-pub const COMPENSATE: Object = Object {
-    name: "a compensation",
-    fields: &[
-        required("command", Shape::Operation, "Operation of a participant."),
-        optional("with", Shape::Data, "Body; the forward request without it."),
-    ],
-};
-
-/// Spread of waits.
-pub const JITTER: &[&str] = &["none", "full", "equal"];
-
-/// What is tried again.
-pub const AFTER: &[&str] = &["failed", "timeout"];
-
-/// Attempts and their spacing.
-pub const RETRY: Object = Object {
-    name: "a retry",
-    fields: &[
-        optional(
-            "max",
-            Shape::Integer(1, ATTEMPTS_MAX),
-            "Attempts at most (5).",
-        ),
-        optional("first", Shape::Duration, "First wait (200ms)."),
-        optional(
-            "factor",
-            Shape::Number(1.0, 100.0),
-            "Growth of the wait (2).",
-        ),
-        optional("cap", Shape::Duration, "Longest wait (10s)."),
-        optional("jitter", Shape::Word(JITTER), "Spread of the wait (full)."),
-        optional(
-            "within",
-            Shape::Duration,
-            "No new attempt later than this after the first.",
-        ),
-        optional(
-            "after",
-            Shape::Several,
-            "What is tried again: a list of failed, timeout (both).",
-        ),
-    ],
-};
-
-/// What to publish at the end.
-pub const FINALLY: Object = Object {
-    name: "`finally`",
-    fields: &[
-        optional(
-            "completed",
-            Shape::Several,
-            "When completed: one event or a list.",
-        ),
-        optional(
-            "compensated",
-            Shape::Several,
-            "When compensated: one event or a list.",
-        ),
-        optional(
-            "parked",
-            Shape::Several,
-            "When parked: one event or a list.",
-        ),
-    ],
-};
-
-/// An event published at the end.
-pub const FINAL_PUBLISH: Object = Object {
-    name: "an event of `finally`",
-    fields: &[
-        required("publish", Shape::Topic, "Topic."),
-        required("type", Shape::Text, "Event type."),
-        optional(
-            "key",
-            Shape::Expression,
-            "Record key; the saga key without it.",
-        ),
-        optional("with", Shape::Data, "Body of the event."),
-        later("use", Part::Reuse, "A fragment."),
-    ],
-};
-
-/// A verb of a later release: what else such a step has is not checked.
-const UNKNOWN: Object = Object {
-    name: "a step",
-    fields: &[],
-};
-
-const fn verb(name: &'static str, object: &'static Object, part: Part) -> Verb {
-    Verb { name, object, part }
-}
-
-/// Every verb of the language.
-pub const VERBS: &[Verb] = &[
-    verb("command", &COMMAND, Part::Core),
-    verb("publish", &PUBLISH, Part::Core),
-    verb("set", &SET, Part::Core),
-    verb("await", &UNKNOWN, Part::Flow),
-    verb("delay", &UNKNOWN, Part::Flow),
-    verb("block", &UNKNOWN, Part::Flow),
-    verb("choice", &UNKNOWN, Part::Flow),
-    verb("parallel", &UNKNOWN, Part::Flow),
-    verb("for_each", &UNKNOWN, Part::Flow),
-    verb("loop", &UNKNOWN, Part::Flow),
-    verb("stop", &UNKNOWN, Part::Flow),
-    verb("saga", &UNKNOWN, Part::Reuse),
-    verb("use", &UNKNOWN, Part::Reuse),
-    verb("decide", &UNKNOWN, Part::Reuse),
-    verb("task", &UNKNOWN, Part::People),
-];
-
 /// Every mapping of the language, for whoever describes it.
 pub const OBJECTS: &[&Object] = &[
     &SAGA,
     &START,
     &VARIABLE,
-    &COMMAND,
-    &PUBLISH,
-    &SET,
-    &COMPENSATE,
-    &RETRY,
+    &DEADLINE,
     &FINALLY,
     &FINAL_PUBLISH,
+    &COMMAND,
+    &AWAIT,
+    &DELAY,
+    &PUBLISH,
+    &SET,
+    &CHOICE,
+    &PARALLEL,
+    &FOR_EACH,
+    &LOOP,
+    &BLOCK,
+    &USE,
+    &STOP,
+    &COMPENSATE,
+    &FALLBACK,
+    &RETRY,
+    &CATCH,
+    &AWAITED,
+    &ALTERNATIVE,
+    &UNTIL,
+    &ARM,
+    &OTHERWISE,
+    &CONTRACT,
+    &OPERATION,
+    &REPLIES,
+    &QUERY,
+    &FRAGMENT,
 ];

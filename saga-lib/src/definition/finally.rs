@@ -1,34 +1,36 @@
 //! `finally`: what is published at the end.
 //!
+//! An instance that is compensated or parked has not come to the end, so results of its steps may be missing there.
+//!
 //! Absent on purpose: fragments (`use`), which come with a later release.
 
-use super::check::Names;
 use super::codes;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
 use super::fields::{FINAL_PUBLISH, FINALLY};
+use super::names::Names;
 use super::object::Reader;
 use super::tree::{Kind, Tree};
 use crate::ir::{Finally, Publish};
 
 /// Lowers the mapping under `finally`.
-pub(super) fn lower(context: &mut Context<'_>, names: &Names, tree: &Tree) -> Option<Finally> {
+pub(super) fn lower(
+    context: &mut Context,
+    completed: &Names,
+    otherwise: &Names,
+    tree: &Tree,
+) -> Option<Finally> {
     let reader = Reader::open(context, tree, &FINALLY)?;
-    let failed = names.with(&["error"]);
+    let failed = otherwise.with(&["error"]);
     Some(Finally {
-        completed: events(context, names, &reader, "completed"),
+        completed: events(context, completed, &reader, "completed"),
         compensated: events(context, &failed, &reader, "compensated"),
         parked: events(context, &failed, &reader, "parked"),
     })
 }
 
 /// One event or a list of them.
-fn events(
-    context: &mut Context<'_>,
-    names: &Names,
-    reader: &Reader<'_>,
-    name: &str,
-) -> Vec<Publish> {
+fn events(context: &mut Context, names: &Names, reader: &Reader<'_>, name: &str) -> Vec<Publish> {
     let Some(tree) = reader.get(name) else {
         return Vec::new();
     };
@@ -45,14 +47,14 @@ fn events(
     events.collect()
 }
 
-fn event(context: &mut Context<'_>, names: &Names, tree: &Tree) -> Option<Publish> {
+fn event(context: &mut Context, names: &Names, tree: &Tree) -> Option<Publish> {
     let reader = Reader::open(context, tree, &FINAL_PUBLISH)?;
     publish(context, names, &reader)
 }
 
 /// What a `publish` step and an event of `finally` have in common.
 pub(super) fn publish(
-    context: &mut Context<'_>,
+    context: &mut Context,
     names: &Names,
     reader: &Reader<'_>,
 ) -> Option<Publish> {

@@ -21,9 +21,19 @@ pub(super) struct Reader<'t> {
 impl<'t> Reader<'t> {
     /// Reads `tree` as `object`; reports unknown, unsupported and missing keys. `None`: it is no mapping.
     pub(super) fn open(
-        context: &mut Context<'_>,
+        context: &mut Context,
         tree: &'t Tree,
         object: &'static Object,
+    ) -> Option<Self> {
+        Self::open_with(context, tree, object, |_| false)
+    }
+
+    /// The same for a mapping whose further keys the author chooses.
+    pub(super) fn open_with(
+        context: &mut Context,
+        tree: &'t Tree,
+        object: &'static Object,
+        is_own: fn(&str) -> bool,
     ) -> Option<Self> {
         let Kind::Map(entries) = &tree.kind else {
             context.wrong_shape(tree, &format!("a mapping: {}", object.name));
@@ -35,7 +45,7 @@ impl<'t> Reader<'t> {
             at,
             entries,
         };
-        reader.check_keys(context);
+        reader.check_keys(context, is_own);
         reader.check_missing(context);
         Some(reader)
     }
@@ -43,6 +53,11 @@ impl<'t> Reader<'t> {
     /// The value of a key this release has.
     pub(super) fn get(&self, name: &str) -> Option<&'t Tree> {
         self.entry(name).map(|entry| &entry.value)
+    }
+
+    /// Is the key there?
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entry(name).is_some()
     }
 
     /// Where the key stands; where the mapping begins, if it is absent.
@@ -64,8 +79,8 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn check_keys(&self, context: &mut Context<'_>) {
-        for entry in self.entries {
+    fn check_keys(&self, context: &mut Context, is_own: fn(&str) -> bool) {
+        for entry in self.entries.iter().filter(|e| !is_own(&e.key)) {
             match self.object.field(&entry.key) {
                 Some(field) if field.part.is_supported() => {}
                 Some(_) => not_supported(context, &entry.key, entry.key_span),
@@ -74,7 +89,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn check_missing(&self, context: &mut Context<'_>) {
+    fn check_missing(&self, context: &mut Context) {
         for field in self.object.fields.iter().filter(|f| f.required) {
             if !self.entries.iter().any(|e| self.stands_for(e, field)) {
                 context.report(missing(self.object, field, self.at));
@@ -111,7 +126,7 @@ impl<'t> Reader<'t> {
 }
 
 /// Reports a part of the language that this release does not have.
-pub(super) fn not_supported(context: &mut Context<'_>, name: &str, span: Span) {
+pub(super) fn not_supported(context: &mut Context, name: &str, span: Span) {
     let message = format!("`{name}` is not supported by this release yet");
     context.report(Diagnostic::new(codes::NOT_SUPPORTED, span, message));
 }

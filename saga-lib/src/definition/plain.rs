@@ -16,11 +16,14 @@ use super::tree::{self, Kind, Tree};
 /// # Errors
 /// Every mistake of the file.
 pub fn data(file_name: &str, source: &str) -> Result<Value, Vec<Diagnostic>> {
-    let mut context = Context::new(source);
+    let mut context = Context::new(file_name, source);
     let tree = tree::parse(&mut context);
     match tree {
         Some(tree) if context.is_clean() => Ok(value(&tree)),
-        _ => Err(context.finish(file_name)),
+        _ => {
+            context.give_up();
+            Err(context.finish().0)
+        }
     }
 }
 

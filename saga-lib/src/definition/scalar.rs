@@ -24,17 +24,17 @@ const RESERVED: [&str; 7] = ["error", "event", "flag", "now", "reply", "request"
 
 impl Reader<'_> {
     /// Text that is not empty.
-    pub(super) fn text(&self, context: &mut Context<'_>, name: &str) -> Option<String> {
+    pub(super) fn text(&self, context: &mut Context, name: &str) -> Option<String> {
         text(context, self.get(name)?, "text").map(str::to_owned)
     }
 
     /// A name that may be part of an id.
-    pub(super) fn id(&self, context: &mut Context<'_>, name: &str) -> Option<String> {
+    pub(super) fn id(&self, context: &mut Context, name: &str) -> Option<String> {
         id(context, self.get(name)?)
     }
 
     /// A topic.
-    pub(super) fn topic(&self, context: &mut Context<'_>, name: &str) -> Option<String> {
+    pub(super) fn topic(&self, context: &mut Context, name: &str) -> Option<String> {
         let tree = self.get(name)?;
         let text = text(context, tree, "the name of a topic")?;
         if !is_topic(text) {
@@ -45,7 +45,7 @@ impl Reader<'_> {
     }
 
     /// A whole number within the bounds of the table.
-    pub(super) fn integer(&self, context: &mut Context<'_>, name: &str) -> Option<i64> {
+    pub(super) fn integer(&self, context: &mut Context, name: &str) -> Option<i64> {
         let tree = self.get(name)?;
         let text = text(context, tree, "a whole number")?;
         let Some(Shape::Integer(low, high)) = self.object.field(name).map(|f| f.shape) else {
@@ -60,7 +60,7 @@ impl Reader<'_> {
     }
 
     /// A number within the bounds of the table.
-    pub(super) fn number(&self, context: &mut Context<'_>, name: &str) -> Option<f64> {
+    pub(super) fn number(&self, context: &mut Context, name: &str) -> Option<f64> {
         let tree = self.get(name)?;
         let text = text(context, tree, "a number")?;
         let Some(Shape::Number(low, high)) = self.object.field(name).map(|f| f.shape) else {
@@ -76,7 +76,7 @@ impl Reader<'_> {
     }
 
     /// A duration in ms.
-    pub(super) fn duration(&self, context: &mut Context<'_>, name: &str) -> Option<i64> {
+    pub(super) fn duration(&self, context: &mut Context, name: &str) -> Option<i64> {
         let tree = self.get(name)?;
         let text = text(context, tree, "a duration")?;
         let ms = time::duration_ms(text).filter(|ms| *ms > 0);
@@ -90,7 +90,7 @@ impl Reader<'_> {
     }
 
     /// `true` or `false`.
-    pub(super) fn flag(&self, context: &mut Context<'_>, name: &str) -> Option<bool> {
+    pub(super) fn flag(&self, context: &mut Context, name: &str) -> Option<bool> {
         let tree = self.get(name)?;
         match one_of(context, tree, &["true", "false"])? {
             "true" => Some(true),
@@ -99,26 +99,17 @@ impl Reader<'_> {
     }
 
     /// One of the words of the table.
-    pub(super) fn word(&self, context: &mut Context<'_>, name: &str) -> Option<&'static str> {
+    pub(super) fn word(&self, context: &mut Context, name: &str) -> Option<&'static str> {
         let tree = self.get(name)?;
         let Some(Shape::Word(words)) = self.object.field(name).map(|f| f.shape) else {
             return None;
         };
         one_of(context, tree, words)
     }
-
-    /// An operation.
-    pub(super) fn operation(&self, context: &mut Context<'_>, name: &str) -> Option<Target> {
-        operation(context, self.get(name)?)
-    }
 }
 
 /// The text of a scalar that is not empty.
-pub(super) fn text<'t>(
-    context: &mut Context<'_>,
-    tree: &'t Tree,
-    expected: &str,
-) -> Option<&'t str> {
+pub(super) fn text<'t>(context: &mut Context, tree: &'t Tree, expected: &str) -> Option<&'t str> {
     match &tree.kind {
         Kind::Scalar { text, plain } if !(text.is_empty() || *plain && text == "~") => Some(text),
         Kind::Scalar { plain: false, .. } => {
@@ -135,7 +126,7 @@ pub(super) fn text<'t>(
 
 /// One of `words`.
 pub(super) fn one_of(
-    context: &mut Context<'_>,
+    context: &mut Context,
     tree: &Tree,
     words: &[&'static str],
 ) -> Option<&'static str> {
@@ -153,8 +144,13 @@ pub(super) fn one_of(
 }
 
 /// A name that may be part of an id.
-fn id(context: &mut Context<'_>, tree: &Tree) -> Option<String> {
+fn id(context: &mut Context, tree: &Tree) -> Option<String> {
     let text = text(context, tree, "a name")?;
+    id_text(context, text, tree.span)
+}
+
+/// A name that may be part of an id, given as text.
+pub(super) fn id_text(context: &mut Context, text: &str, span: Span) -> Option<String> {
     let long = text.len() > NAME_BYTES_MAX;
     let problem = match text {
         _ if long => format!("longer than {NAME_BYTES_MAX} characters"),
@@ -163,12 +159,12 @@ fn id(context: &mut Context<'_>, tree: &Tree) -> Option<String> {
         _ if is_reserved(text) => "this name is reserved".to_owned(),
         _ => return Some(text.to_owned()),
     };
-    context.report(bad_name(text, tree.span, problem));
+    context.report(bad_name(text, span, problem));
     None
 }
 
 /// A name that expressions read after a dot: nothing is reserved there.
-pub(super) fn field(context: &mut Context<'_>, name: &str, span: Span) -> Option<String> {
+pub(super) fn field(context: &mut Context, name: &str, span: Span) -> Option<String> {
     if name.len() <= NAME_BYTES_MAX && is_identifier(name) {
         return Some(name.to_owned());
     }
@@ -178,7 +174,7 @@ pub(super) fn field(context: &mut Context<'_>, name: &str, span: Span) -> Option
 }
 
 /// A name that expressions begin with.
-pub(super) fn variable(context: &mut Context<'_>, name: &str, span: Span) -> Option<String> {
+pub(super) fn variable(context: &mut Context, name: &str, span: Span) -> Option<String> {
     let problem = match name {
         _ if name.len() > NAME_BYTES_MAX => format!("longer than {NAME_BYTES_MAX} characters"),
         _ if !is_identifier(name) || name.starts_with('_') => {
@@ -192,7 +188,7 @@ pub(super) fn variable(context: &mut Context<'_>, name: &str, span: Span) -> Opt
 }
 
 /// `service.operation`, without a contract: topic `service.commands`, message type `operation`.
-pub(super) fn operation(context: &mut Context<'_>, tree: &Tree) -> Option<Target> {
+pub(super) fn operation(context: &mut Context, tree: &Tree) -> Option<Target> {
     let text = text(context, tree, "an operation")?;
     let parts = text.rsplit_once('.');
     let valid = |(service, operation): &(&str, &str)| {

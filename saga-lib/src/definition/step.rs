@@ -1,237 +1,368 @@
-//! Steps: one verb each, in order.
+//! Steps: one verb each, in order, nested as deep as the author likes.
 //!
-//! Invariants of the nodes: their order is that of the steps, and each leads to the next.
+//! Invariants of the nodes: a step's node comes before those of its bodies; the end of a body is `next: None` and leads back to the node
+//! that began it; only the arms of a choice are linked to what follows it.
 //!
-//! Absent on purpose: nesting. Blocks, choices and parallel branches come with a later release.
+//! Absent on purpose: what each verb means; see [`super::command`], [`super::wait`], [`super::flow`], [`super::repeat`] and
+//! [`super::block`].
 
-use super::check::{Claims, Names};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
 use super::codes;
-use super::command;
 use super::context::Context;
 use super::data;
 use super::diagnostic::{Diagnostic, Span};
-use super::fields::{VERBS, Verb};
+use super::fields::Verb;
 use super::finally;
-use super::object::{Reader, meant_in_step, not_supported, unknown_in_step};
-use super::tree::{Entry, Kind, Tree};
-use crate::ir::{self, Node, NodeIx, StepKind};
+use super::names::Claims;
+use super::object::Reader;
+use super::outline::{Outline, ids_within};
+use super::place::Place;
+use super::tree::{Kind, Tree};
+use super::types::Slot;
+use super::uses::Library;
+use crate::ir::{self, Node, NodeIx};
 
-/// Lowers the list under `steps`.
-pub(super) fn lower(
-    context: &mut Context<'_>,
-    header: &Reader<'_>,
-    claims: &mut Claims,
-    names: &mut Names,
-) -> Vec<Node> {
-    let Some(tree) = header.get("steps") else {
-        return Vec::new();
-    };
-    let items = items(context, tree);
-    let steps: Vec<Outline<'_>> = items.iter().map(|t| Outline::of(context, t)).collect();
-    check_ids(context, claims, &steps);
-    let pivot = pivot(context, &steps);
-    for step in steps.iter().filter(|step| step.has_result()) {
-        let id = step.id.unwrap_or_default();
-        names.refuse(id, "this step comes later");
-    }
-    let mut nodes = Vec::new();
-    for (position, step) in steps.iter().enumerate() {
-        let kind = kind(position, pivot);
-        nodes.extend(step.lower(context, names, position, kind));
-        if let Some(id) = step.id.filter(|_| step.has_result()) {
-            names.define(id);
-        }
-    }
-    link(&mut nodes);
-    nodes
+/// Most nodes of a definition, fragments expanded.
+const NODES_MAX: usize = 5000;
+
+/// Deepest nesting of bodies, fragments expanded: lowering descends recursively.
+const NESTING_MAX: usize = 20;
+
+/// Longest name of a node: it becomes part of command ids.
+const NAME_BYTES_MAX: usize = 100;
+
+/// Lowers the steps of one definition.
+pub(super) struct Lowering<'a> {
+    /// Diagnostics and files.
+    pub(super) context: &'a mut Context,
+    /// Contracts and fragments.
+    pub(super) library: &'a Library<'a>,
+    /// Names given in the current file.
+    pub(super) claims: Claims,
+    /// Business keys of the starts, as written.
+    pub(super) keys: Vec<String>,
+    /// Nodes made so far.
+    pub(super) nodes: Vec<Node>,
+    /// Steps whose fragment is expanded, outermost first: prefix of the names, and the fragment.
+    pub(super) expanding: Vec<(String, String)>,
+    /// Variables that the current branch sets.
+    pub(super) writes: BTreeSet<String>,
+    /// What was surely there at each `stop` of the current branch.
+    pub(super) stops: Vec<BTreeSet<Rc<str>>>,
+    /// Was a step reported that only some paths reach past the pivot?
+    pub(super) torn: bool,
+    depth: usize,
 }
 
-fn items<'t>(context: &mut Context<'_>, tree: &'t Tree) -> &'t [Tree] {
-    match &tree.kind {
-        Kind::List(items) if items.is_empty() => {
-            let message = "a saga needs at least one step";
-            context.report(Diagnostic::new(codes::EMPTY, tree.span, message));
-            items
-        }
-        Kind::List(items) => items,
-        _ => {
-            context.wrong_shape(tree, "a list of steps");
-            &[]
+/// What a step is linked by.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    /// First node.
+    pub(super) first: Option<NodeIx>,
+    /// Nodes whose `next` is what follows.
+    pub(super) ends: Vec<NodeIx>,
+}
+
+/// A step that is being lowered.
+pub(super) struct Head<'h, 't> {
+    /// Its keys.
+    pub(super) reader: &'h Reader<'t>,
+    /// Its id as the author wrote it.
+    pub(super) id: Option<&'t str>,
+    /// Unique name of the node.
+    pub(super) name: &'h str,
+}
+
+/// What a verb becomes.
+#[derive(Debug, Default)]
+pub(super) struct Meaning {
+    /// The node's kind; `None` was reported.
+    pub(super) kind: Option<ir::Kind>,
+    /// Further nodes whose `next` is what follows.
+    pub(super) ends: Vec<NodeIx>,
+    /// Nodes that share what is caught.
+    pub(super) twins: Vec<NodeIx>,
+    /// Outcomes that mean success.
+    pub(super) success: Vec<String>,
+    /// Every further outcome that can be caught.
+    pub(super) outcomes: Vec<String>,
+    /// Does it leave something under its id?
+    pub(super) has_result: bool,
+    /// What is known of it.
+    pub(super) slot: Option<Rc<Slot>>,
+    /// Does nothing follow?
+    pub(super) is_end: bool,
+}
+
+impl Meaning {
+    /// A node that has only the outcome `ok`, and no result.
+    pub(super) fn plain(kind: Option<ir::Kind>) -> Self {
+        Self {
+            kind,
+            success: vec!["ok".to_owned()],
+            ..Self::default()
         }
     }
 }
 
-/// A step as far as its neighbours need to know it.
-struct Outline<'t> {
-    tree: &'t Tree,
-    verb: Option<&'static Verb>,
-    id: Option<&'t str>,
-    id_span: Span,
-    pivot: Option<Span>,
-}
+impl<'a> Lowering<'a> {
+    /// Nothing lowered.
+    pub(super) fn new(context: &'a mut Context, library: &'a Library<'a>, claims: Claims) -> Self {
+        Self {
+            context,
+            library,
+            claims,
+            keys: Vec::new(),
+            nodes: Vec::new(),
+            expanding: Vec::new(),
+            writes: BTreeSet::new(),
+            stops: Vec::new(),
+            torn: false,
+            depth: 0,
+        }
+    }
 
-impl<'t> Outline<'t> {
-    fn of(context: &mut Context<'_>, tree: &'t Tree) -> Self {
-        let Kind::Map(entries) = &tree.kind else {
-            context.wrong_shape(tree, "a mapping: a step");
-            return Self::empty(tree);
+    /// Lowers all steps of a file. `place` becomes the place after them.
+    pub(super) fn all(&mut self, tree: &Tree, place: &mut Place) -> Body {
+        let mut later = Vec::new();
+        ids_within(tree, &mut later);
+        place.names.refuse_all(&later, "this step comes later");
+        self.some(tree, place, "steps")
+    }
+
+    /// Lowers a list of steps that must not be empty.
+    pub(super) fn some(&mut self, tree: &Tree, place: &mut Place, key: &str) -> Body {
+        if matches!(&tree.kind, Kind::List(items) if items.is_empty()) {
+            let message = format!("`{key}` needs at least one step");
+            let found = Diagnostic::new(codes::EMPTY, tree.span, message);
+            self.context.report(found);
+        }
+        self.any(tree, place)
+    }
+
+    /// Lowers a list of steps.
+    pub(super) fn any(&mut self, tree: &Tree, place: &mut Place) -> Body {
+        let Kind::List(items) = &tree.kind else {
+            self.context.wrong_shape(tree, "a list of steps");
+            return Body::default();
         };
-        let id = scalar(entries, "id");
-        let pivot = scalar(entries, "pivot").filter(|(value, _)| *value == "true");
-        Self {
-            tree,
-            verb: verb(context, tree, entries),
-            id: id.map(|(text, _)| text),
-            id_span: id.map_or(tree.span, |(_, span)| span),
-            pivot: pivot.map(|(_, span)| span),
+        if self.depth >= NESTING_MAX {
+            self.budget(
+                tree.span,
+                &format!("steps nested more than {NESTING_MAX} deep"),
+            );
+            return Body::default();
         }
+        self.depth += 1;
+        let body = self.sequence(items, place);
+        self.depth -= 1;
+        body
     }
 
-    fn empty(tree: &'t Tree) -> Self {
-        Self {
-            tree,
-            verb: None,
-            id: None,
-            id_span: tree.span,
-            pivot: None,
+    fn sequence(&mut self, items: &[Tree], place: &mut Place) -> Body {
+        let mut body = Body::default();
+        let mut reported = false;
+        for item in items {
+            if self.nodes.len() >= NODES_MAX {
+                self.budget(item.span, &format!("more than {NODES_MAX} steps"));
+                break;
+            }
+            if !place.open && !std::mem::replace(&mut reported, true) {
+                self.context.report(unreachable(item));
+            }
+            let step = self.step(item, place);
+            for end in std::mem::take(&mut body.ends) {
+                self.node(end).next = step.first;
+            }
+            body.first = body.first.or(step.first);
+            body.ends = step.ends;
         }
+        body
     }
 
-    /// Does it leave something under its id? Steps that could not be read count: their mistake is reported already.
-    fn has_result(&self) -> bool {
-        !matches!(self.verb.map(|verb| verb.name), Some("publish" | "set"))
+    fn step(&mut self, tree: &Tree, place: &mut Place) -> Body {
+        let step = Outline::of(self.context, tree);
+        if let Some(id) = step.id {
+            self.claims
+                .claim(self.context, id, "the step", step.id_span);
+        }
+        let verb = step.verb.filter(|verb| verb.part.is_supported());
+        let reader = verb.and_then(|verb| Reader::open(self.context, step.tree, verb.object));
+        match verb.zip(reader) {
+            Some((verb, reader)) => self.lower(verb, &reader, step.id, place),
+            None => {
+                // What the step would have left is no news where it is read.
+                step.id.iter().for_each(|id| place.names.define(id));
+                Body::default()
+            }
+        }
     }
 
     fn lower(
-        &self,
-        context: &mut Context<'_>,
-        names: &Names,
-        position: usize,
-        kind: StepKind,
-    ) -> Option<Node> {
-        let verb = self.verb.filter(|verb| verb.part.is_supported())?;
-        let reader = Reader::open(context, self.tree, verb.object)?;
-        let id = reader.id(context, "id");
-        reader.text(context, "label");
-        let when = reader.expression(context, names, "when");
-        let kind = match verb.name {
-            "command" => command::lower(context, names, &reader, kind, self.id)
-                .map(|send| ir::Kind::Send(Box::new(send))),
-            "publish" => finally::publish(context, names, &reader).map(ir::Kind::Publish),
-            _ => set(context, names, &reader),
+        &mut self,
+        verb: &Verb,
+        reader: &Reader<'_>,
+        written: Option<&str>,
+        place: &mut Place,
+    ) -> Body {
+        let at = self.reserve();
+        let id = reader.id(self.context, "id");
+        let name = self.name(id.as_deref(), at, reader);
+        reader.text(self.context, "label");
+        let when = reader.expression(self.context, &place.names, "when");
+        let before = place.clone();
+        let head = Head {
+            reader,
+            id: written,
+            name: &name,
         };
-        Some(Node {
+        let meaning = self.meaning(verb, &head, place);
+        if let Some(id) = written {
+            define(place, id, &meaning);
+        }
+        place.open &= !meaning.is_end;
+        let catch = self.catch(reader, &before, place, &meaning);
+        if reader.get("when").is_some() {
+            place.meet(vec![place.clone(), before]);
+        }
+        for twin in &meaning.twins {
+            self.node(*twin).catch = catch.clone();
+        }
+        let inside = id.filter(|_| !self.expanding.is_empty());
+        let node = Node {
+            result: inside,
             when,
-            ..Node::new(id.unwrap_or_else(|| format!("_{}", position + 1)), kind?)
-        })
+            catch,
+            milestone: reader.id(self.context, "milestone"),
+            sla_ms: reader.duration(self.context, "sla"),
+            ..Node::new(name, meaning.kind.unwrap_or(nothing()))
+        };
+        *self.node(at) = node;
+        let mut ends = meaning.ends;
+        if !meaning.is_end || reader.get("when").is_some() {
+            ends.push(at);
+        }
+        Body {
+            first: Some(at),
+            ends,
+        }
+    }
+
+    fn meaning(&mut self, verb: &Verb, head: &Head<'_, '_>, place: &mut Place) -> Meaning {
+        match verb.name {
+            "command" => self.command(head, place),
+            "await" => self.wait(head, place),
+            "delay" => self.delay(head, place),
+            "publish" => {
+                let publish = finally::publish(self.context, &place.names, head.reader);
+                Meaning::plain(publish.map(ir::Kind::Publish))
+            }
+            "set" => Meaning::plain(self.set(head, place)),
+            "choice" => self.choice(head, place),
+            "parallel" => self.parallel(head, place),
+            "for_each" => self.for_each(head, place),
+            "loop" => self.repeat(head, place),
+            "block" => self.block(head, place),
+            "use" => self.fragment(head, place),
+            _ => self.stop(head, place),
+        }
+    }
+
+    fn set(&mut self, head: &Head<'_, '_>, place: &Place) -> Option<ir::Kind> {
+        let names = &place.names;
+        for entry in data::entries(self.context, head.reader.get("set")?)? {
+            if names.check_set(self.context, &entry.key, entry.key_span) {
+                self.writes.insert(entry.key.clone());
+            }
+        }
+        let values = head.reader.named_data(self.context, names, "set")?;
+        for entry in data::entries(self.context, head.reader.get("set")?)? {
+            if let Some((r#type, value)) = names.type_of(&entry.key).zip(values.get(&entry.key)) {
+                data::check_type(self.context, r#type, value, entry.value.span);
+            }
+        }
+        Some(ir::Kind::Set(values))
+    }
+
+    /// Makes room for a node.
+    pub(super) fn reserve(&mut self) -> NodeIx {
+        self.nodes.push(Node::new("", nothing()));
+        NodeIx::try_from(self.nodes.len() - 1).unwrap_or(NodeIx::MAX)
+    }
+
+    /// A node that was reserved.
+    pub(super) fn node(&mut self, at: NodeIx) -> &mut Node {
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        &mut self.nodes[at]
+    }
+
+    /// The unique name of a node.
+    fn name(&mut self, id: Option<&str>, at: NodeIx, reader: &Reader<'_>) -> String {
+        let Some(id) = id else {
+            return generated(at);
+        };
+        let prefix: String = self
+            .expanding
+            .iter()
+            .map(|(step, _)| format!("{step}-"))
+            .collect();
+        let name = prefix + id;
+        if name.len() > NAME_BYTES_MAX {
+            let message = format!("`{name}` is longer than {NAME_BYTES_MAX} characters");
+            let found = Diagnostic::new(codes::BAD_NAME, reader.key_span("id"), message)
+                .help("choose shorter ids for the step and for the steps that use its fragment");
+            self.context.report(found);
+        }
+        name
+    }
+
+    fn budget(&mut self, span: Span, message: &str) {
+        let found = Diagnostic::new(codes::BUDGET, span, message);
+        self.context.report(found);
+    }
+
+    /// Reports names that two nodes have: a step `a-b` beside the step `b` of a fragment used as `a`.
+    pub(super) fn check_nodes(&mut self, at: Span) {
+        let mut seen: BTreeMap<&str, ()> = BTreeMap::new();
+        let mut nodes = self.nodes.iter().map(|node| node.step.as_str());
+        let Some(twice) = nodes.find(|name| seen.insert(name, ()).is_some()) else {
+            return;
+        };
+        if self.context.is_clean() {
+            let message = format!("two steps are called `{twice}` after fragments are expanded");
+            let found = Diagnostic::new(codes::NAME_TAKEN, at, message)
+                .help("a step of a fragment is called `<id of the use>-<id of the step>`");
+            self.context.report(found);
+        }
     }
 }
 
-/// The one verb of a step.
-fn verb(context: &mut Context<'_>, tree: &Tree, entries: &[Entry]) -> Option<&'static Verb> {
-    let mut verbs = entries
-        .iter()
-        .filter_map(|e| Some((VERBS.iter().find(|v| v.name == e.key)?, e.key_span)));
-    let Some((verb, span)) = verbs.next() else {
-        // A misspelt verb is reported as an unknown key; what stands beside it is read as that verb's, to find its mistakes too.
-        if let Some(meant) = entries.iter().find_map(|e| meant_verb(&e.key)) {
-            return Some(meant);
-        }
-        no_verb(context, tree, entries);
-        return None;
+/// The name of a node whose author gave none.
+pub(super) fn generated(at: NodeIx) -> String {
+    format!("_{}", u64::from(at) + 1)
+}
+
+/// A node that was reported is never executed.
+fn nothing() -> ir::Kind {
+    ir::Kind::Set(BTreeMap::new())
+}
+
+fn define(place: &mut Place, id: &str, meaning: &Meaning) {
+    if meaning.has_result {
+        place.names.define_typed(id, meaning.slot.clone());
+    } else {
+        place.names.refuse(id, "this step leaves no result");
+    }
+}
+
+fn unreachable(step: &Tree) -> Diagnostic {
+    let at = match &step.kind {
+        Kind::Map(entries) => entries.first().map_or(step.span, |e| e.key_span),
+        _ => step.span,
     };
-    if !verb.part.is_supported() {
-        not_supported(context, verb.name, span);
-        return Some(verb);
-    }
-    if let Some((second, span)) = verbs.next() {
-        let message = format!("a step has one verb, this one has `{}` too", second.name);
-        let found = Diagnostic::new(codes::SEVERAL_VERBS, span, message)
-            .label(format!("`{}` is its first verb", verb.name));
-        context.report(found);
-        return None;
-    }
-    Some(verb)
-}
-
-/// The verb that a key no step has was meant to be.
-fn meant_verb(key: &str) -> Option<&'static Verb> {
-    let known = VERBS.iter().any(|v| v.object.field(key).is_some());
-    let meant = meant_in_step(key).filter(|_| !known)?;
-    VERBS
-        .iter()
-        .find(|v| v.name == meant && v.part.is_supported())
-}
-
-/// Reports keys that no verb claims; if there are none, that the step has no verb.
-fn no_verb(context: &mut Context<'_>, tree: &Tree, entries: &[Entry]) {
-    let known = |key: &str| VERBS.iter().any(|v| v.object.field(key).is_some());
-    let mut strange = entries.iter().filter(|e| !known(&e.key)).peekable();
-    if strange.peek().is_none() {
-        let at = entries.first().map_or(tree.span, |e| e.key_span);
-        let supported = VERBS.iter().filter(|v| v.part.is_supported());
-        let verbs: Vec<&str> = supported.map(|v| v.name).collect();
-        let found = Diagnostic::new(codes::NO_VERB, at, "this step has no verb")
-            .help(format!("a step has one of {}", verbs.join(", ")));
-        context.report(found);
-    }
-    for entry in strange {
-        let meant = meant_in_step(&entry.key);
-        context.report(unknown_in_step(&entry.key, entry.key_span, meant));
-    }
-}
-
-fn scalar<'t>(entries: &'t [Entry], name: &str) -> Option<(&'t str, Span)> {
-    let entry = entries.iter().find(|e| e.key == name)?;
-    match &entry.value.kind {
-        Kind::Scalar { text, .. } => Some((text, entry.value.span)),
-        _ => None,
-    }
-}
-
-fn check_ids(context: &mut Context<'_>, claims: &mut Claims, steps: &[Outline<'_>]) {
-    for step in steps {
-        if let Some(id) = step.id {
-            claims.claim(context, id, "the step", step.id_span);
-        }
-    }
-}
-
-/// Position of the pivot; reports every further one.
-fn pivot(context: &mut Context<'_>, steps: &[Outline<'_>]) -> Option<usize> {
-    let mut pivots = steps
-        .iter()
-        .enumerate()
-        .filter_map(|(position, step)| Some((position, step.id, step.pivot?)));
-    let (position, first, _) = pivots.next()?;
-    for (_, _, span) in pivots {
-        let first = first.unwrap_or("an earlier step");
-        let found = Diagnostic::new(codes::SECOND_PIVOT, span, "a saga has at most one pivot")
-            .label(format!("`{first}` is the pivot"));
-        context.report(found);
-    }
-    Some(position)
-}
-
-fn kind(position: usize, pivot: Option<usize>) -> StepKind {
-    match pivot {
-        Some(pivot) if position == pivot => StepKind::Pivot,
-        Some(pivot) if position > pivot => StepKind::Retriable,
-        _ => StepKind::Compensatable,
-    }
-}
-
-fn set(context: &mut Context<'_>, names: &Names, reader: &Reader<'_>) -> Option<ir::Kind> {
-    for entry in data::entries(context, reader.get("set")?)? {
-        names.check_set(context, &entry.key, entry.key_span);
-    }
-    let values = reader.named_data(context, names, "set")?;
-    Some(ir::Kind::Set(values))
-}
-
-fn link(nodes: &mut [Node]) {
-    let last = nodes.len().saturating_sub(1);
-    for (position, node) in nodes.iter_mut().enumerate().take(last) {
-        node.next = NodeIx::try_from(position + 1).ok();
-    }
+    Diagnostic::new(codes::UNREACHABLE, at, "this step is never reached")
+        .label("every path ends before it")
+        .help("remove it, or move it before the `stop`")
 }

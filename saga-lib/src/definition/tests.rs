@@ -9,7 +9,13 @@ use super::*;
 use crate::ir::{Definition, Kind, StepKind, Template};
 
 const FULL: &str = include_str!("../../tests/golden/full.yaml");
-const MISTAKES: [&str; 4] = [
+const EVERYTHING: &str = include_str!("../../tests/golden/order_to_cash/order.yaml");
+const CONTRACT: &str = include_str!("../../tests/golden/order_to_cash/contracts/sales.yaml");
+const FRAGMENT: &str = include_str!("../../tests/golden/order_to_cash/fragments/notify.yaml");
+const MISTAKES: [&str; 7] = [
+    include_str!("../../tests/golden/broken/catch_outcomes.yaml"),
+    include_str!("../../tests/golden/broken/choice_arms.yaml"),
+    include_str!("../../tests/golden/broken/for_each.yaml"),
     include_str!("../../tests/golden/names.yaml"),
     include_str!("../../tests/golden/shapes.yaml"),
     include_str!("../../tests/golden/yaml.yaml"),
@@ -225,6 +231,40 @@ fn codes_are_unique_and_in_order() {
     assert_eq!(codes::meaning("E9999"), None);
 }
 
+fn example(text: &str) -> Compiled {
+    let files = codes::files_of(text);
+    let (name, source) = &files[0];
+    let read = |path: &str| {
+        let found = files.iter().find(|(name, _)| name == path);
+        found
+            .map(|(_, text)| text.clone())
+            .ok_or_else(|| "absent".to_owned())
+    };
+    compile_with(name, source, &read)
+}
+
+#[test]
+fn every_code_is_explained_by_examples() {
+    let mut surprises = String::new();
+    for code in codes::ALL {
+        let explanation = codes::explain(code.code).unwrap_or_else(|| panic!("{}", code.code));
+        let wrong = example(explanation.wrong);
+        let found: BTreeSet<&str> = wrong.diagnostics.iter().map(|d| d.code).collect();
+        if found != BTreeSet::from([code.code]) {
+            surprises += &format!("{} wrong: {found:?}\n", code.code);
+            surprises += &render_all(&wrong.sources, &wrong.diagnostics, false);
+        }
+        let right = example(explanation.right);
+        if !right.diagnostics.is_empty() {
+            surprises += &format!("{} right:\n", code.code);
+            surprises += &render_all(&right.sources, &right.diagnostics, false);
+        }
+    }
+    assert!(surprises.is_empty(), "{surprises}");
+    assert_eq!(codes::explain("E9999"), None);
+    assert_eq!(codes::explain("e0102"), codes::explain("E0102"));
+}
+
 #[test]
 fn the_table_has_each_key_once_and_says_what_it_is_for() {
     for object in OBJECTS {
@@ -236,7 +276,7 @@ fn the_table_has_each_key_once_and_says_what_it_is_for() {
                 "{}",
                 field.name
             );
-            assert!(field.part.is_supported() || matches!(field.shape, Shape::Several));
+            assert!(field.part.is_supported() || matches!(field.shape, Shape::Later));
         }
     }
 }
@@ -254,6 +294,145 @@ fn a_definition_cannot_steer_the_terminal() {
     let source = "saga: s\n\"\\e[2Jx\": 1\n";
     let found = compile("x.yaml", source).unwrap_err();
     assert!(!render("x.yaml", source, &found, false).contains('\u{1b}'));
+}
+
+/// A definition with these steps and files.
+fn with_files(steps: &str, files: &[(&str, String)]) -> Compiled {
+    let uses: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let source = format!(
+        "saga: s\nversion: 1\nuses: [{}]\nstart: {{ topic: t, as: order, key: order.id }}\nsteps:\n{steps}",
+        uses.join(", ")
+    );
+    let read = |path: &str| {
+        let found = files.iter().find(|(name, _)| *name == path);
+        found
+            .map(|(_, text)| text.clone())
+            .ok_or_else(|| "absent".to_owned())
+    };
+    compile_with("s.yaml", &source, &read)
+}
+
+#[test]
+fn open_ends_of_arms_lead_to_what_follows_the_choice() {
+    let definition = compiled(&with_body("1").replace(
+        "steps:\n",
+        "steps:\n  - choice:\n      - when: order.a\n        steps:\n          - choice:\n              - { when: order.b, steps: [ { delay: 1s } ] }\n              - otherwise: []\n      - { when: order.c, steps: [ { stop: early } ] }\n",
+    ));
+    let next: Vec<Option<u32>> = definition.nodes.iter().map(|n| n.next).collect();
+    assert_eq!(next, [Some(4), Some(4), Some(4), None, None]);
+    let Kind::Branch { arms, otherwise } = &definition.nodes[0].kind else {
+        panic!("{:?}", definition.nodes[0]);
+    };
+    let targets: Vec<Option<u32>> = arms.iter().map(|(_, target)| *target).collect();
+    assert_eq!((targets, *otherwise), (vec![Some(1), Some(3)], None));
+}
+
+#[test]
+fn branches_lead_to_their_join_and_bodies_end() {
+    let source = with_body("1").replace(
+        "steps:\n",
+        "steps:\n  - parallel:\n      a: [ { choice: [ { when: order.x, steps: [ { delay: 1s } ] } ] } ]\n      b: []\n    join: 1\n  - { id: l, loop: [ { delay: 1s }, { delay: 2s } ], until: order.y, max: 3 }\n",
+    );
+    let definition = compiled(&source);
+    let next: Vec<Option<u32>> = definition.nodes.iter().map(|n| n.next).collect();
+    let expected = [
+        Some(4),
+        None,
+        Some(1),
+        Some(1),
+        Some(7),
+        Some(6),
+        None,
+        None,
+    ];
+    assert_eq!(next, expected);
+    let fork = Kind::Fork {
+        branches: vec![("a".to_owned(), Some(2)), ("b".to_owned(), None)],
+        join: 1,
+    };
+    assert_eq!(definition.nodes[0].kind, fork);
+    assert_eq!(definition.nodes[1].kind, Kind::Join { count: Some(1) });
+}
+
+#[test]
+fn fragments_that_multiply_are_bounded() {
+    let level = |name: &str, next: &str| {
+        let steps: String = (0..60)
+            .map(|i| format!("  - {{ id: s{i}, use: {next} }}\n"))
+            .collect();
+        format!("fragment: {name}\nsteps:\n{steps}")
+    };
+    let files = [
+        ("a.yaml", level("a", "b")),
+        ("b.yaml", level("b", "c")),
+        ("c.yaml", level("c", "d")),
+        (
+            "d.yaml",
+            "fragment: d\nsteps: [ { delay: 1s } ]\n".to_owned(),
+        ),
+    ];
+    let compiled = with_files("  - { id: x, use: a }\n", &files);
+    assert_eq!(compiled.definition, None);
+    let codes: BTreeSet<&str> = compiled.diagnostics.iter().map(|d| d.code).collect();
+    assert_eq!(codes, BTreeSet::from([codes::BUDGET]));
+}
+
+#[test]
+fn a_long_chain_of_fragments_is_bounded() {
+    let names: Vec<String> = (0..60).map(|i| format!("f{i}.yaml")).collect();
+    let files: Vec<(&str, String)> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| {
+            let step = format!("{{ id: s, block: [ {{ id: t, use: f{} }} ] }}", i + 1);
+            (
+                name.as_str(),
+                format!("fragment: f{i}\nsteps: [ {step} ]\n"),
+            )
+        })
+        .collect();
+    let compiled = with_files("  - { id: x, use: f0 }\n", &files);
+    assert!(compiled.diagnostics.iter().any(|d| d.code == codes::BUDGET));
+}
+
+#[test]
+fn a_part_of_sagas_is_no_saga() {
+    for source in ["contract: c\n", "fragment: f\nsteps: []\n"] {
+        assert_eq!(codes_of(source), [codes::BAD_USE]);
+    }
+}
+
+#[test]
+fn hostile_schemas_are_bounded() {
+    let deep = "{\"type\":\"array\",\"items\":".repeat(60) + "1" + &"}".repeat(60);
+    let wide: String = (0..3000)
+        .map(|i| format!("{{\"name\":\"f{i}\",\"type\":\"string\"}},"))
+        .collect();
+    let wide = format!("{{\"type\":\"record\",\"name\":\"E\",\"fields\":[{wide}1]}}");
+    let round = "{\"$ref\":\"#\"}".to_owned();
+    for (file, text) in [
+        ("E.json", deep),
+        ("E.avsc", wide),
+        ("E.json", round),
+        ("E.avsc", "{".into()),
+    ] {
+        let path = format!("types/{file}");
+        let files = [
+            (
+                "c.yaml",
+                "contract: c\ntypes: types\nx.y: { success: { ok: E }, effect: none }\n".to_owned(),
+            ),
+            (path.as_str(), text.clone()),
+        ];
+        let source = "saga: s\nversion: 1\nuses: [c.yaml]\nstart: { topic: t, type: E, as: order, key: order.id }\nsteps: [ { id: a, command: x.y, with: =order.a.b } ]\n";
+        let read = |path: &str| {
+            let found = files.iter().find(|(name, _)| *name == path);
+            found
+                .map(|(_, text)| text.clone())
+                .ok_or_else(|| "absent".to_owned())
+        };
+        compile_with("s.yaml", source, &read);
+    }
 }
 
 /// Compiles, renders and, if it compiles, stores and reads: nothing of it may panic.
@@ -282,6 +461,26 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
+    fn mutated_contracts_and_fragments_do_not_panic(
+        contract in any::<bool>(),
+        cuts in proptest::collection::vec((any::<u16>(), 0..30_usize, "[a-z:{}\\[\\]\"'=&*! \n\\-0-9é]{0,6}"), 1..6),
+    ) {
+        let mut part = if contract { CONTRACT } else { FRAGMENT }.to_owned();
+        for (at, length, text) in cuts {
+            let start = boundary(&part, usize::from(at));
+            let end = boundary(&part, (start + length).min(part.len()));
+            part.replace_range(start..end.max(start), &text);
+        }
+        let read = |path: &str| match path {
+            "contracts/sales.yaml" if contract => Ok(part.clone()),
+            "fragments/notify.yaml" if !contract => Ok(part.clone()),
+            _ => Err("absent".to_owned()),
+        };
+        let compiled = compile_with("order.yaml", EVERYTHING, &read);
+        render_all(&compiled.sources, &compiled.diagnostics, false);
+    }
+
+    #[test]
     fn arbitrary_text_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         check_survives(&String::from_utf8_lossy(&bytes));
     }
@@ -293,10 +492,12 @@ proptest! {
 
     #[test]
     fn mutated_definitions_do_not_panic(
-        which in 0..5_usize,
+        which in 0..10_usize,
         cuts in proptest::collection::vec((any::<u16>(), 0..30_usize, "[a-z:{}\\[\\]\"'=&*! \n\\-0-9é]{0,6}"), 1..6),
     ) {
-        let mut source = if which == 4 { FULL } else { MISTAKES[which] }.to_owned();
+        let good = [FULL, EVERYTHING, EVERYTHING];
+        let texts = MISTAKES.iter().chain(&good).copied().collect::<Vec<_>>();
+        let mut source = texts[which % texts.len()].to_owned();
         for (at, length, text) in cuts {
             let start = boundary(&source, usize::from(at));
             let end = boundary(&source, (start + length).min(source.len()));

@@ -69,3 +69,28 @@ fn days_before(year: i64, month: i64) -> i64 {
     let years = (year - 1970) * 365 + leaps(year - 1) - leaps(1969);
     years + (1..month).map(|m| days_in(year, m)).sum::<i64>()
 }
+
+/// A duration as authors write it, in the largest unit that divides it.
+pub(super) fn in_words(ms: i64) -> String {
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1000, "s"),
+    ];
+    let unit = units.into_iter().find(|(factor, _)| ms % factor == 0);
+    let (factor, unit) = unit.filter(|_| ms > 0).unwrap_or((1, "ms"));
+    format!("{}{unit}", ms / factor)
+}
+
+/// `80%` of a duration.
+pub(super) fn percent_of(text: &str, ms: i64) -> Option<i64> {
+    let number = text.strip_suffix('%')?;
+    let percent: i64 = number
+        .parse()
+        .ok()
+        .filter(|n: &i64| n.to_string() == number)?;
+    (1..100)
+        .contains(&percent)
+        .then(|| ms / 100 * percent + ms % 100 * percent / 100)
+}

@@ -29,6 +29,15 @@ pub(super) struct Tree {
     pub(super) kind: Kind,
 }
 
+impl Tree {
+    /// A scalar with this text.
+    pub(super) fn text(text: &str, span: Span) -> Self {
+        let text = text.to_owned();
+        let kind = Kind::Scalar { text, plain: true };
+        Self { span, kind }
+    }
+}
+
 /// What a node is.
 #[derive(Debug)]
 pub(super) enum Kind {
@@ -72,8 +81,9 @@ pub(super) struct Entry {
 }
 
 /// Parses `source`. `None`: it is no YAML, nothing else can be checked.
-pub(super) fn parse(context: &mut Context<'_>) -> Option<Tree> {
-    let source = context.source;
+pub(super) fn parse(context: &mut Context) -> Option<Tree> {
+    let source = context.source();
+    let source = source.as_ref();
     if source.len() > SOURCE_BYTES_MAX {
         let message = format!("the file is larger than {SOURCE_BYTES_MAX} bytes");
         context.report(Diagnostic::new(codes::BUDGET, Span::default(), message));
@@ -120,12 +130,7 @@ enum Content {
 }
 
 impl Builder {
-    fn take(
-        &mut self,
-        event: Event<'_>,
-        span: Span,
-        context: &mut Context<'_>,
-    ) -> Result<(), Stop> {
+    fn take(&mut self, event: Event<'_>, span: Span, context: &mut Context) -> Result<(), Stop> {
         match event {
             Event::DocumentStart(..) => self.document(span, context),
             Event::Scalar(text, style, anchor, tag) => {
@@ -151,7 +156,7 @@ impl Builder {
         }
     }
 
-    fn document(&mut self, span: Span, context: &mut Context<'_>) -> Result<(), Stop> {
+    fn document(&mut self, span: Span, context: &mut Context) -> Result<(), Stop> {
         self.documents += 1;
         if self.documents == 2 {
             forbidden(
@@ -163,7 +168,7 @@ impl Builder {
         Ok(())
     }
 
-    fn refuse(&mut self, anchor: usize, tag: bool, span: Span, context: &mut Context<'_>) {
+    fn refuse(&mut self, anchor: usize, tag: bool, span: Span, context: &mut Context) {
         if anchor != 0 {
             forbidden(context, span, "anchors are not part of the language");
         }
@@ -180,7 +185,7 @@ impl Builder {
         Ok(())
     }
 
-    fn pop(&mut self, context: &mut Context<'_>) -> Result<(), Stop> {
+    fn pop(&mut self, context: &mut Context) -> Result<(), Stop> {
         let Some(frame) = self.open.pop() else {
             return Ok(());
         };
@@ -191,7 +196,7 @@ impl Builder {
         self.put(frame.span, kind, context)
     }
 
-    fn put(&mut self, span: Span, kind: Kind, context: &mut Context<'_>) -> Result<(), Stop> {
+    fn put(&mut self, span: Span, kind: Kind, context: &mut Context) -> Result<(), Stop> {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
             let message = format!("more than {NODES_MAX} values");
@@ -219,12 +224,7 @@ impl Builder {
     }
 }
 
-fn put_in_map(
-    entries: &mut Vec<Entry>,
-    key: &mut Option<Key>,
-    tree: Tree,
-    context: &mut Context<'_>,
-) {
+fn put_in_map(entries: &mut Vec<Entry>, key: &mut Option<Key>, tree: Tree, context: &mut Context) {
     let Some(waiting) = key.take() else {
         *key = Some(key_of(tree, context));
         return;
@@ -244,7 +244,7 @@ fn put_in_map(
 }
 
 /// The text of a key.
-fn key_of(tree: Tree, context: &mut Context<'_>) -> Key {
+fn key_of(tree: Tree, context: &mut Context) -> Key {
     match tree.kind {
         Kind::Scalar { text, plain: true } if text == "<<" => {
             forbidden(context, tree.span, "merges are not part of the language");
@@ -258,15 +258,15 @@ fn key_of(tree: Tree, context: &mut Context<'_>) -> Key {
     }
 }
 
-fn duplicate(context: &mut Context<'_>, name: &str, first: Span, second: Span) {
-    let line = context.source[..first.start].matches('\n').count() + 1;
+fn duplicate(context: &mut Context, name: &str, first: Span, second: Span) {
+    let place = context.place_of(first);
     let message = format!("the key `{name}` comes twice");
     let found = Diagnostic::new(codes::DUPLICATE_KEY, second, message)
-        .label(format!("the first one is in line {line}"));
+        .label(format!("the first one is in {place}"));
     context.report(found);
 }
 
-fn forbidden(context: &mut Context<'_>, span: Span, message: &str) {
+fn forbidden(context: &mut Context, span: Span, message: &str) {
     context.report(Diagnostic::new(codes::FORBIDDEN_YAML, span, message));
 }
 

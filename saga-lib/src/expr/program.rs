@@ -11,6 +11,7 @@ use cel::{Context, Env, IdedExpr, Value as Cel};
 use serde_json::Value;
 
 use super::arithmetic::{self, Fuel};
+use super::reads::{self, Read};
 use super::rewrite::{Pass, Use};
 use super::{CompileError, Scope, fault, json};
 
@@ -44,6 +45,11 @@ impl Program {
     /// Root names, sorted.
     pub(super) fn roots(&self) -> impl Iterator<Item = &str> {
         self.roots.keys().map(String::as_str)
+    }
+
+    /// What it reads.
+    pub(super) fn reads(&self) -> Vec<Read> {
+        reads::reads(&self.tree)
     }
 
     /// The value in this scope, or what is wrong.
@@ -151,7 +157,9 @@ fn wording(message: &str) -> String {
         .replace("extraneous input", "unexpected")
         .replace("no viable alternative at input", "unexpected");
     match found {
-        found if found.contains("'<EOF>'") => "it ends too early".to_owned(),
+        found if found.contains("'<EOF>'") || found.starts_with("Incomplete ") => {
+            "it ends too early".to_owned()
+        }
         found => found,
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::file::Scenario;
 use super::world::{Answer, START_MS, Stop, World};
-use crate::effect::{Command, Effect, Note};
+use crate::effect::{Effect, Note};
 use crate::expr::Scope;
 use crate::id::CommandId;
 use crate::input::Awaited;
@@ -65,7 +65,11 @@ pub fn play(definition: &Definition, scenario: &Scenario) -> Result<Play, String
         world.act(START_MS + after_ms, act.clone());
     }
     let mut script = Script::new(&scenario.replies);
-    let stop = world.run(|command| script.answer(command));
+    let stop = world.run(|command| {
+        script
+            .answer(&command.id)
+            .unwrap_or_else(|| Answer::named("ok"))
+    });
     Ok(report(world, stop))
 }
 
@@ -96,40 +100,37 @@ pub fn name(id: &CommandId) -> String {
 }
 
 /// What participants answer, attempt after attempt.
-struct Script<'s> {
-    replies: &'s BTreeMap<String, Vec<Answer>>,
+#[derive(Debug, Clone)]
+pub struct Script {
+    replies: BTreeMap<String, Vec<Answer>>,
     given: BTreeMap<String, usize>,
 }
 
-impl<'s> Script<'s> {
-    fn new(replies: &'s BTreeMap<String, Vec<Answer>>) -> Self {
+impl Script {
+    /// Nothing was answered yet. `replies` are those of a scenario.
+    pub fn new(replies: &BTreeMap<String, Vec<Answer>>) -> Self {
         Self {
-            replies,
+            replies: replies.clone(),
             given: BTreeMap::new(),
         }
     }
 
-    /// The most precise entry counts: the command itself, else its path without the execution's number, else its step.
-    fn answer(&mut self, command: &Command) -> Answer {
-        let name = name(&command.id);
-        let back = if command.id.compensation.is_some() {
-            "!c"
-        } else {
-            ""
-        };
-        let path = format!("{}{back}", command.id.path);
-        let step = format!("{}{back}", command.step);
-        let known = [name, path, step]
-            .into_iter()
-            .find(|k| self.replies.contains_key(k));
-        let Some(key) = known else {
-            return Answer::named("ok");
-        };
+    /// The next answer to a command. The most precise entry counts: the command itself, else its path without the execution's number,
+    /// else its step; `None`, if there is none.
+    pub fn answer(&mut self, id: &CommandId) -> Option<Answer> {
+        let back = if id.compensation.is_some() { "!c" } else { "" };
+        let step = id.path.split(['[', '.']).next().unwrap_or_default();
+        let names = [
+            name(id),
+            format!("{}{back}", id.path),
+            format!("{step}{back}"),
+        ];
+        let key = names.into_iter().find(|k| self.replies.contains_key(k))?;
         let answers = &self.replies[&key];
         let given = self.given.entry(key).or_default();
         let at = (*given).min(answers.len() - 1);
         *given += 1;
-        answers[at].clone()
+        answers.get(at).cloned()
     }
 }
 

@@ -160,6 +160,14 @@ pub(super) fn judged(
 
 /// The answer to a command whose step has steps in `catch` under way, or is being asked about.
 fn held(turn: &mut Turn<'_>, id: FrameId, reply: &Reply) -> Result<Applied, Halt> {
+    let Some(frame) = turn.instance.frame(id) else {
+        return Ok(given_up(turn, &reply.command.path));
+    };
+    let (node, send) = turn.send_at(frame.node)?;
+    if judged(turn, (node, frame.parent), send, reply)? == Verdict::Technical {
+        // Its attempts are used up: one more that failed says nothing new.
+        return Ok(given_up(turn, &reply.command.path));
+    }
     if let Some(at) = query::closed(turn, id) {
         return outcome::answered(turn, at, reply);
     }

@@ -57,11 +57,15 @@ pub(super) fn rungs(turn: &mut Turn<'_>) -> Result<(), Halt> {
         let backoff = turn.instance.tokens[at].pending.as_ref().map(|p| p.backoff);
         rung(turn, at, backoff == Some(true))?;
         if turn.instance.status == Status::Parked {
-            break;
+            // What else came due is evaluated when the instance goes on.
+            return Ok(());
         }
     }
     compensate::rungs(turn)?;
     wait::rungs(turn)?;
+    if turn.instance.status == Status::Parked {
+        return Ok(());
+    }
     deadline::rungs(turn)
 }
 

@@ -7,6 +7,7 @@
 
 use crate::effect::Effect;
 use crate::input::Awaited;
+use crate::instance::Token;
 use crate::ir::{Await, Definition, Kind};
 
 use super::turn::{Halt, Turn};
@@ -76,12 +77,16 @@ fn offer(turn: &mut Turn<'_>, event: &Awaited) -> Result<bool, Halt> {
     let mut takers = Vec::new();
     for at in 0..turn.instance.tokens.len() {
         if let Some(name) = taken(turn, at, event)? {
-            takers.push((at, name));
+            let token = &turn.instance.tokens[at];
+            takers.push((token.node, token.frame, name));
         }
     }
-    // From the end, because a wait that ended leaves the list.
-    for (at, name) in takers.iter().rev() {
-        wait::ended(turn, *at, name, Some(&event.payload))?;
+    for (node, frame, name) in &takers {
+        let same = |t: &Token| t.node == *node && t.frame == *frame;
+        // An outcome of the one before may have ended this wait, too.
+        if let Some(at) = turn.instance.tokens.iter().position(same) {
+            wait::ended(turn, at, name, Some(&event.payload))?;
+        }
     }
     Ok(!takers.is_empty())
 }

@@ -17,7 +17,7 @@ use crate::ir::{Iterate, Kind, Node, NodeIx, Scope};
 
 use super::outcome::Failure;
 use super::turn::{Halt, Turn};
-use super::{catch, run, unwind};
+use super::{catch, compensate, run, unwind};
 
 /// Opens a frame inside `parent`.
 pub(super) fn open(turn: &mut Turn<'_>, parent: FrameId, node: NodeIx, kind: FrameKind) -> FrameId {
@@ -54,6 +54,10 @@ pub(super) fn fork(
     for (index, (_, first)) in (0..).zip(branches) {
         let branch = open(turn, fork, ix, FrameKind::Branch { index });
         turn.go(branch, *first);
+    }
+    if branches.is_empty() {
+        close(turn, fork);
+        return done(turn, frame, ix);
     }
     Ok(())
 }
@@ -114,22 +118,16 @@ pub(super) fn stop(turn: &mut Turn<'_>, frame: FrameId, outcome: &str) -> Result
         )
     });
     let until = branch.map_or(ROOT, |f| f.id);
-    // Between here and there are only structures with one thing going on inside: they end with it.
-    let passed: Vec<FrameId> = turn
-        .instance
-        .around(frame)
-        .map(|f| f.id)
-        .take_while(|id| *id != until)
-        .collect();
-    for id in passed {
-        close(turn, id);
-    }
     if until == ROOT {
         turn.instance.outcome = (outcome != "completed").then(|| outcome.to_owned());
         turn.moment(format!("stopped: {outcome}"));
-        return Ok(());
     }
-    end(turn, until)
+    // Structures between here and there are left, like a block whose time is over.
+    let passed = turn.instance.around(frame).map(|f| f.id);
+    match passed.take_while(|id| *id != until).last() {
+        Some(outermost) => unwind::conclude(turn, outermost, unwind::STOPPED),
+        None => end(turn, until),
+    }
 }
 
 /// The sequence of a frame came to its end.
@@ -137,6 +135,10 @@ pub(super) fn end(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
     let Some(frame) = turn.instance.frame(id).cloned() else {
         return Ok(());
     };
+    if turn.instance.frames.iter().any(|f| f.parent == id) {
+        // Branches that came too late are still being undone inside: see [`unwind::settle`].
+        return Ok(());
+    }
     match &frame.kind {
         FrameKind::Branch { .. } => arrived(turn, &frame),
         FrameKind::Round { index, element, .. } => rounded(turn, &frame, *index, *element),
@@ -215,6 +217,7 @@ fn arrived(turn: &mut Turn<'_>, branch: &Frame) -> Result<(), Halt> {
     for other in others {
         unwind::begin(turn, other, "lost", Value::Null)?;
     }
+    compensate::let_stand(turn);
     done(turn, parent, ix)
 }
 

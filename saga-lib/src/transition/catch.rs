@@ -4,16 +4,21 @@
 //!
 //! Absent on purpose: which outcome it was (see [`super::outcome`] and [`super::wait`]).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::instance::{
-    Caught, Frame, FrameId, FrameKind, IncidentKind, ObligationState, StepStatus, Token,
+    Caught, Frame, FrameId, FrameKind, IncidentKind, ObligationState, Status, StepStatus, Token,
 };
 use crate::ir::{Catch, Directive, Kind, Node, NodeIx};
 
 use super::outcome::{EXECUTIONS_MAX, Failure};
 use super::turn::{Halt, Turn};
 use super::{attempt, body, command, outcome, parked, unwind};
+
+/// Execution number of a token that stands at a structure or a wait for an operator.
+const STANDING: u32 = 0;
 
 /// An outcome that was not simply gone on from.
 pub(super) struct Matter {
@@ -43,17 +48,8 @@ pub(super) fn follow(
     let Some((first, then)) = catch.and_then(|catch| Some((catch.run?, catch.then))) else {
         return lead(turn, matter, catch.map(|catch| catch.then));
     };
-    let caught = Caught {
-        then,
-        held: matter.held,
-        answer: None,
-    };
-    let kind = FrameKind::Catch(Box::new(caught));
-    let id = body::open(turn, matter.frame, matter.ix, kind);
-    if let Some(frame) = turn.instance.frames.iter_mut().find(|f| f.id == id) {
-        frame.data.insert("error".to_owned(), matter.error);
-        frame.data.insert("reply".to_owned(), matter.reply);
-    }
+    raise_floors(turn, first)?;
+    let id = open(turn, matter, then);
     turn.go(id, Some(first));
     Ok(())
 }
@@ -104,18 +100,40 @@ pub(super) fn lead(
     directive: Option<Directive>,
 ) -> Result<(), Halt> {
     let node = turn.node(matter.ix)?;
+    // Only a step that succeeded has nothing left to go on with: its effect stands, and it is not executed again.
+    let succeeded = matches!(node.kind, Kind::Send(_)) && matter.held.is_none();
     match directive {
         Some(Directive::Continue) => turn.go(matter.frame, node.next),
+        Some(Directive::Retry) if succeeded => turn.go(matter.frame, node.next),
         Some(Directive::Retry) => return again(turn, node, matter),
         None | Some(Directive::Compensate) if !turn.instance.past_pivot => {
+            if unwind::is_pivot_pending(turn, unwind::part_of(turn, matter.frame)) {
+                pause(turn, matter, Directive::Compensate);
+                return Ok(());
+            }
             return unwind::turn_back(turn, matter.frame, &node.step, matter.error);
         }
-        None | Some(Directive::Compensate) => {
-            stop(turn, node, matter, IncidentKind::RetriesExhausted);
+        Some(Directive::Park) if succeeded => {
+            stop(turn, node, &matter, IncidentKind::Declared);
+            pause(turn, matter, Directive::Continue);
         }
-        Some(Directive::Park) => stop(turn, node, matter, IncidentKind::Declared),
+        None | Some(Directive::Compensate) => {
+            stop(turn, node, &matter, IncidentKind::RetriesExhausted);
+            stand(turn, node, matter);
+        }
+        Some(Directive::Park) => {
+            stop(turn, node, &matter, IncidentKind::Declared);
+            stand(turn, node, matter);
+        }
     }
     Ok(())
+}
+
+/// Does this token wait for an operator, and for nothing else?
+pub(super) fn is_standing(turn: &Turn<'_>, token: &Token) -> bool {
+    let waits = |node: &Node| matches!(node.kind, Kind::Wait(_));
+    let wait = turn.definition.node(token.node).is_some_and(waits);
+    token.pending.is_none() && (token.execution == STANDING || !wait)
 }
 
 /// Executes the step again: an unknown outcome keeps its command id and gets a fresh ladder, after a refusal a new execution begins.
@@ -135,14 +153,39 @@ fn again(turn: &mut Turn<'_>, node: &Node, matter: Matter) -> Result<(), Halt> {
         }
         held => {
             let matter = Matter { held, ..matter };
-            stop(turn, node, matter, IncidentKind::RetriesExhausted);
+            stop(turn, node, &matter, IncidentKind::RetriesExhausted);
+            stand(turn, node, matter);
             Ok(())
         }
     }
 }
 
-/// Parks at the step: a retry, or the answer, goes on from here.
-fn stop(turn: &mut Turn<'_>, node: &Node, matter: Matter, kind: IncidentKind) {
+/// Waits until the pivot is decided, or an operator lets it go on; then `then` follows.
+fn pause(turn: &mut Turn<'_>, matter: Matter, then: Directive) {
+    open(turn, matter, then);
+}
+
+fn open(turn: &mut Turn<'_>, matter: Matter, then: Directive) -> FrameId {
+    let caught = Caught {
+        then,
+        held: matter.held,
+        answer: None,
+    };
+    let kind = FrameKind::Catch(Box::new(caught));
+    let id = body::open(turn, matter.frame, matter.ix, kind);
+    if let Some(frame) = turn.instance.frames.iter_mut().find(|f| f.id == id) {
+        frame.data.insert("error".to_owned(), matter.error);
+        frame.data.insert("reply".to_owned(), matter.reply);
+    }
+    id
+}
+
+/// Parks at the step. An instance that is parked already tells of its first incident first.
+fn stop(turn: &mut Turn<'_>, node: &Node, matter: &Matter, kind: IncidentKind) {
+    if turn.instance.status == Status::Parked {
+        turn.moment(format!("{}: waits for an operator", node.step));
+        return;
+    }
     let path = format!("{}{}", node.step, turn.instance.suffix(matter.frame));
     let text = |name: &str| matter.error.get(name).and_then(Value::as_str);
     let cause = text("reason").or_else(|| text("code"));
@@ -152,12 +195,24 @@ fn stop(turn: &mut Turn<'_>, node: &Node, matter: Matter, kind: IncidentKind) {
         matter.error.get("attempts").unwrap_or(&Value::Null),
         cause.map_or_else(String::new, |cause| format!(": {cause}")),
     );
-    turn.instance.error = Some(matter.error);
+    turn.instance.error = Some(matter.error.clone());
     parked::park(turn, kind, Some(&path), detail);
+}
+
+/// Leaves a token at the step: a retry, or the answer, goes on from here.
+fn stand(turn: &mut Turn<'_>, node: &Node, matter: Matter) {
+    // A command that was given up has its execution number; a structure has none.
+    let sends = matches!(node.kind, Kind::Send(_));
+    let highest = turn.instance.executions.get(&node.step).copied();
+    let execution = if sends {
+        highest.unwrap_or(1)
+    } else {
+        STANDING
+    };
     let token = matter.held.unwrap_or(Token {
         node: matter.ix,
         frame: matter.frame,
-        execution: 1,
+        execution,
         pending: None,
         due_ms: None,
         sla_ms: None,
@@ -174,19 +229,36 @@ pub(super) fn renew(turn: &mut Turn<'_>, ix: NodeIx) -> Result<bool, Halt> {
         .entry(node.step.clone())
         .or_insert(1);
     *executions += 1;
-    if *executions > EXECUTIONS_MAX {
-        return Ok(false);
+    let allowed = *executions <= EXECUTIONS_MAX;
+    // An operator may go beyond the bound.
+    let inside = turn.definition.inside(ix);
+    raise(turn, inside)?;
+    Ok(allowed)
+}
+
+/// A sequence that runs on behalf of a step may have run before: its commands and events get new numbers.
+pub(super) fn raise_floors(turn: &mut Turn<'_>, first: NodeIx) -> Result<(), Halt> {
+    let mut reached = BTreeSet::new();
+    let mut at = Some(first);
+    // A choice leads to the same nodes on several ways: what was reached is not walked again.
+    while let Some(ix) = at.filter(|ix| reached.insert(*ix)) {
+        reached.extend(turn.definition.inside(ix));
+        at = turn.node(ix)?.next;
     }
-    for inner in turn.definition.inside(ix) {
-        let inner = turn.node(inner)?;
-        let begun = turn.instance.steps.contains_key(&inner.step);
-        if begun && matches!(inner.kind, Kind::Send(_)) {
-            let used = turn.instance.executions.get(&inner.step).copied();
+    raise(turn, reached)
+}
+
+fn raise(turn: &mut Turn<'_>, nodes: BTreeSet<NodeIx>) -> Result<(), Halt> {
+    for ix in nodes {
+        let node = turn.node(ix)?;
+        let begun = turn.instance.steps.contains_key(&node.step);
+        if begun && matches!(node.kind, Kind::Send(_) | Kind::Publish(_)) {
+            let used = turn.instance.executions.get(&node.step).copied();
             let floors = &mut turn.instance.floors;
-            floors.insert(inner.step.clone(), used.unwrap_or(1));
+            floors.insert(node.step.clone(), used.unwrap_or(1));
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// The state in which an execution is remembered that was given up while its frame is being left.

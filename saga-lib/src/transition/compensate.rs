@@ -34,15 +34,24 @@ pub(super) fn turn_back_cancelled(turn: &mut Turn<'_>, step: &str) -> Result<(),
 /// From here the instance only goes forward: what is known to be done stays done, and a recorded cancel came too late.
 pub(super) fn pass_pivot(turn: &mut Turn<'_>) {
     turn.instance.past_pivot = true;
-    // A step that was given up still owes: if a late success proves its effect, that execution is compensated.
-    // And so does what was done in a part that is being undone.
-    let mut obligations = std::mem::take(&mut turn.instance.obligations);
-    obligations
-        .retain(|o| o.state != ObligationState::Open || unwind::is_owed(turn.instance, &o.lineage));
-    turn.instance.obligations = obligations;
+    let_stand(turn);
     if turn.instance.cancel.take().is_some() {
         turn.moment("cancel without effect: past the pivot".to_owned());
     }
+}
+
+/// Past the pivot, drops what will never be compensated.
+///
+/// A step that was given up still owes: if a late success proves its effect, that execution is compensated. And so does what was done
+/// in a part that is being undone, or in a branch that may come too late.
+pub(super) fn let_stand(turn: &mut Turn<'_>) {
+    if !turn.instance.past_pivot {
+        return;
+    }
+    let mut obligations = std::mem::take(&mut turn.instance.obligations);
+    obligations
+        .retain(|o| o.state != ObligationState::Open || unwind::is_owed_alone(turn, &o.lineage));
+    turn.instance.obligations = obligations;
 }
 
 /// Begins the compensation of obligation `at`.

@@ -8,7 +8,7 @@
 use serde_json::json;
 
 use crate::effect::Note;
-use crate::instance::{IncidentKind, Status};
+use crate::instance::{IncidentKind, ROOT, Status};
 use crate::ir::Directive;
 
 use super::turn::{Halt, Turn};
@@ -58,7 +58,7 @@ fn act(turn: &mut Turn<'_>) -> Result<(), Halt> {
         turn.moment("deadline without effect: past the pivot".to_owned());
         return Ok(());
     }
-    if unwind::is_pivot_pending(turn) {
+    if unwind::is_pivot_pending(turn, ROOT) {
         turn.instance.cancel = Some("the deadline passed".to_owned());
         return Ok(());
     }

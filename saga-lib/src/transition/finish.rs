@@ -79,23 +79,28 @@ fn finish(turn: &mut Turn<'_>, status: Status, last: &[Publish]) -> Result<(), H
 
 /// An operator ends the instance. What was in flight may have had its effect, so it is owed like what is known; nothing is sent for it.
 pub(super) fn terminate(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    let again = turn.instance.finished_ms.is_some();
+    turn.instance.status = Status::Terminated;
+    turn.instance.incident = None;
+    turn.instance.suspended = None;
     unwind::leave(turn, ROOT)?;
     for token in std::mem::take(&mut turn.instance.tokens) {
-        outcome::forget(turn, &token)?;
+        outcome::forget(turn, &token, None)?;
     }
     let instance = &mut *turn.instance;
     for obligation in &mut instance.obligations {
         obligation.pending = None;
     }
-    instance.status = Status::Terminated;
-    instance.incident = None;
-    instance.suspended = None;
     instance.cancel = None;
     instance.deadline_ms = None;
     instance.warning_ms = None;
     instance.frames.clear();
     instance.finished_ms = Some(turn.now);
     early::orphaned(turn, "the saga was terminated");
+    if again {
+        turn.moment("terminated after its end".to_owned());
+        return Ok(());
+    }
     turn.note(Note::Finished {
         status: Status::Terminated,
     });

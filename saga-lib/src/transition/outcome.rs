@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 
 use crate::effect::Note;
 use crate::input::Reply;
-use crate::instance::{IncidentKind, Obligation, ObligationState, Pending, StepStatus, Token};
-use crate::ir::{Compensation, Counter, Directive, Node, Send, StepKind};
+use crate::instance::{
+    IncidentKind, Obligation, ObligationState, Pending, ROOT, Status, StepStatus, Token,
+};
+use crate::ir::{Catch, Compensation, Counter, Directive, Node, Send, StepKind};
 
 use super::answer::{self, Verdict};
 use super::catch::{self, Matter};
@@ -128,7 +130,6 @@ pub(super) fn succeeded(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result
             turn.go(token.frame, node.next);
             Ok(())
         }
-        Some((None, Directive::Park)) => Err(misplaced(node)),
         Some((_, Directive::Compensate)) if turn.instance.past_pivot => Err(misplaced(node)),
         Some(_) => {
             let error = failed(&token, node, &Failure::said(reply));
@@ -148,7 +149,7 @@ pub(super) fn refused(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(
     if turn.instance.is_stopped(token.frame) {
         return Ok(());
     }
-    if turn.instance.cancel.is_some() {
+    if turn.instance.cancel.is_some() && !unwind::is_pivot_pending(turn, ROOT) {
         return compensate::turn_back_cancelled(turn, &node.step);
     }
     if send.fallback.is_some() {
@@ -173,6 +174,9 @@ pub(super) fn unknown(turn: &mut Turn<'_>, at: usize, failure: &Failure) -> Resu
         return query::unanswered(turn, id, failure);
     }
     if turn.instance.is_stopped(token.frame) {
+        if send.kind == StepKind::Pivot {
+            return hold(turn, token, failure, IncidentKind::UnknownPivot);
+        }
         let state = catch::left_as(turn, token.frame);
         return give_up(turn, &token, failure, state);
     }
@@ -193,15 +197,24 @@ pub(super) fn unknown(turn: &mut Turn<'_>, at: usize, failure: &Failure) -> Resu
         _ => {}
     }
     let error = failed(&token, node, failure);
-    let held = held(turn, &token, failure, then)?;
+    let held = held(turn, &token, failure, entry)?;
     let matter = matter(&token, held, error, &Value::Null);
     catch::follow(turn, matter, entry)
 }
 
-/// A held token goes back, and what it waited for is given up.
-pub(super) fn forget(turn: &mut Turn<'_>, token: &Token) -> Result<(), Halt> {
+/// A command that was held in a part that is being left: its answer is noted if it came, else it is given up.
+pub(super) fn forget(
+    turn: &mut Turn<'_>,
+    token: &Token,
+    answer: Option<&Reply>,
+) -> Result<(), Halt> {
     if token.pending.is_none() {
         return Ok(());
+    }
+    if let Some(reply) = answer {
+        turn.instance.tokens.push(token.clone());
+        let at = turn.instance.tokens.len() - 1;
+        return answered(turn, at, reply).map(|_| ());
     }
     let state = catch::left_as(turn, token.frame);
     give_up(turn, token, &Failure::named("cancel"), state)
@@ -249,13 +262,20 @@ fn held(
     turn: &mut Turn<'_>,
     token: &Token,
     failure: &Failure,
-    then: Option<Directive>,
+    entry: Option<&Catch>,
 ) -> Result<Option<Token>, Halt> {
-    let back = !turn.instance.past_pivot;
-    match then {
+    // With a pivot in flight nobody knows yet which way it goes.
+    let part = unwind::part_of(turn, token.frame);
+    let back = !turn.instance.past_pivot && !unwind::is_pivot_pending(turn, part);
+    // Steps that run first may end the saga (`stop`), so that nothing turns back.
+    let straight = entry.is_none_or(|catch| catch.run.is_none());
+    match entry.map(|catch| catch.then) {
         Some(Directive::Continue) => give_up(turn, token, failure, ObligationState::Watched)?,
-        None | Some(Directive::Compensate) if back => {
+        None | Some(Directive::Compensate) if back && straight => {
             give_up(turn, token, failure, ObligationState::Open)?;
+        }
+        None | Some(Directive::Compensate) if back => {
+            give_up(turn, token, failure, ObligationState::Watched)?;
         }
         _ => {
             let (node, _) = turn.send_at(token.node)?;
@@ -286,10 +306,7 @@ fn failed(token: &Token, node: &Node, failure: &Failure) -> Value {
 fn misplaced(node: &Node) -> Halt {
     Halt::program(
         Some(&node.step),
-        format!(
-            "step {}: a success cannot park or turn back here",
-            node.step
-        ),
+        format!("step {}: a success cannot turn back here", node.step),
     )
 }
 
@@ -322,7 +339,8 @@ fn keep(
 }
 
 /// Records that this execution has, or may have, an effect. The compensation's body is computed now, so that later changes of the data
-/// cannot alter it. After the pivot nothing is owed, unless the part around it is being undone.
+/// cannot alter it. After the pivot nothing is owed, unless the part around it is being undone (or may be), or the saga went on without
+/// the step's answer.
 fn oblige(
     turn: &mut Turn<'_>,
     token: &Token,
@@ -334,10 +352,16 @@ fn oblige(
     else {
         return Ok(());
     };
-    if turn.instance.past_pivot && !unwind::is_undone(turn.instance, token.frame) {
+    let frame = token.frame;
+    let alone = unwind::is_undone(turn.instance, frame) || unwind::may_be_lost(turn, frame);
+    if turn.instance.past_pivot && state == ObligationState::Open && !alone {
         return Ok(());
     }
-    let payload = counter_payload(turn, (&node.step, token), counter, pending, reply)?;
+    let payload = match counter_payload(turn, (&node.step, token), counter, pending, reply) {
+        // Nothing will be sent for it: a fault must not keep an operator from ending the instance.
+        Err(_) if turn.instance.status == Status::Terminated => Value::Null,
+        payload => payload?,
+    };
     turn.instance.obligations.push(Obligation {
         node: token.node,
         execution: token.execution,

@@ -11,7 +11,9 @@ use crate::instance::{Incident, IncidentKind, ObligationState, Status, Token};
 
 use super::answer::{self, Place, Verdict};
 use super::turn::{Halt, Turn};
-use super::{Applied, Reason, attempt, awaited, compensate, early, finish, run, signal, start};
+use super::{
+    Applied, Reason, attempt, awaited, catch, compensate, early, finish, run, signal, start,
+};
 
 /// Inputs that a parked instance keeps.
 pub const QUEUE_MAX: usize = 100;
@@ -41,6 +43,10 @@ pub(super) fn park(turn: &mut Turn<'_>, kind: IncidentKind, step: Option<&str>, 
 
 /// Parks an instance whose transition was undone, with the input at the head of its queue.
 pub(super) fn hold(turn: &mut Turn<'_>, input: &Input, halt: Halt) {
+    // An act on a suspended instance failed: the incident is more urgent than the pause.
+    if let Some(status) = turn.instance.suspended.take() {
+        turn.instance.status = status;
+    }
     if turn.instance.status == Status::Parked && !answers_incident(turn, input) {
         return retry_failed(turn, input, &halt);
     }
@@ -75,6 +81,15 @@ pub(super) fn reply(turn: &mut Turn<'_>, input: &Input, reply: &Reply) -> Result
             enqueue(turn, input)
         }
     })
+}
+
+/// Keeps a reply to a suspended instance, if there is anything to keep it for.
+pub(super) fn postpone(turn: &mut Turn<'_>, input: &Input, reply: &Reply) -> Applied {
+    match answer::place(turn.definition, turn.instance, reply) {
+        Place::Unknown => answer::orphan(turn, reply),
+        Place::Answered => Applied::Ignored(Reason::Duplicate),
+        _ => enqueue(turn, input),
+    }
 }
 
 /// Keeps an input for later.
@@ -124,7 +139,8 @@ pub(super) fn resume(turn: &mut Turn<'_>) {
 /// Applies what was kept, in order, then what came due meanwhile, once. Stops where the instance parks again.
 pub(super) fn go_on(turn: &mut Turn<'_>) -> Result<(), Halt> {
     finish::conclude(turn)?;
-    while turn.instance.status != Status::Parked && !turn.instance.queue.is_empty() {
+    ask_next(turn);
+    while is_going(turn) && !turn.instance.queue.is_empty() {
         let input = turn.instance.queue.remove(0);
         let (before, effects) = (turn.instance.clone(), turn.effects.len());
         if let Err(halt) = replay(turn, &input) {
@@ -134,11 +150,36 @@ pub(super) fn go_on(turn: &mut Turn<'_>) -> Result<(), Halt> {
             hold(turn, &input, halt);
         }
     }
-    if turn.instance.status != Status::Parked {
+    if is_going(turn) {
         attempt::rungs(turn)?;
         finish::conclude(turn)?;
     }
     Ok(())
+}
+
+fn is_going(turn: &Turn<'_>) -> bool {
+    !matches!(turn.instance.status, Status::Parked | Status::Suspended)
+}
+
+/// Two branches may come to need an operator at the same time. The second one is asked about when the first is decided.
+fn ask_next(turn: &mut Turn<'_>) {
+    if turn.instance.status != Status::Running {
+        return;
+    }
+    let mut tokens = turn.instance.tokens.iter();
+    let Some(token) = tokens.find(|token| catch::is_standing(turn, token)) else {
+        return;
+    };
+    let suffix = turn.instance.suffix(token.frame);
+    let step = turn.definition.node(token.node).map(|node| &node.step);
+    let path = format!("{}{suffix}", step.map_or("", String::as_str));
+    let kind = if turn.instance.past_pivot {
+        IncidentKind::RetriesExhausted
+    } else {
+        IncidentKind::Declared
+    };
+    let detail = format!("step {path}: waits for a decision, too");
+    park(turn, kind, Some(&path), detail);
 }
 
 /// Does the head of the queue hold the input whose transition was undone?
@@ -166,7 +207,11 @@ fn replay(turn: &mut Turn<'_>, input: &Input) -> Result<(), Halt> {
         Kind::Signal(signal) => signal::act(turn, &signal.act)?,
         Kind::Event(_) | Kind::TimerFired { .. } | Kind::Expire { .. } => Applied::Changed,
     };
-    if applied != Applied::Changed {
+    if let (Applied::Ignored(Reason::Orphan), Kind::Awaited(event)) = (&applied, &input.kind) {
+        turn.effects.truncate(mark);
+        turn.effects
+            .push(early::orphan(&input.id, event, input.time_ms));
+    } else if applied != Applied::Changed {
         // Such effects are about the record being read, and that is another one.
         turn.effects.truncate(mark);
     }
@@ -177,8 +222,8 @@ fn replay(turn: &mut Turn<'_>, input: &Input) -> Result<(), Halt> {
 fn retry_failed(turn: &mut Turn<'_>, input: &Input, halt: &Halt) {
     match &input.kind {
         Kind::Signal(signal) => signal::remember(turn, &signal.id),
-        // All that such a reply could do is to be kept, and that is what could not be done.
-        Kind::Reply(_) => turn.effects.push(Effect::DeadLetter {
+        // All that such an input could do is to be kept, and that is what could not be done.
+        Kind::Reply(_) | Kind::Awaited(_) => turn.effects.push(Effect::DeadLetter {
             class: halt.kind.word().to_owned(),
             message: halt.detail.clone(),
         }),

@@ -6,11 +6,11 @@
 //! Absent on purpose: asking for other steps. Those are compensated, whatever happened.
 
 use crate::input::Reply;
-use crate::instance::{FrameId, FrameKind, IncidentKind, ROOT, Token};
+use crate::instance::{Frame, FrameId, FrameKind, IncidentKind, Token};
 
-use super::body;
 use super::outcome::{self, Failure};
 use super::turn::{Halt, Turn};
+use super::{body, catch};
 
 /// Asks for the outcome of a pivot, or parks if there is nobody to ask.
 pub(super) fn ask(turn: &mut Turn<'_>, token: Token, failure: &Failure) -> Result<(), Halt> {
@@ -19,6 +19,8 @@ pub(super) fn ask(turn: &mut Turn<'_>, token: Token, failure: &Failure) -> Resul
         return outcome::hold(turn, token, failure, IncidentKind::UnknownPivot);
     };
     let (frame, ix) = (token.frame, token.node);
+    // It may have been asked before: every question is a command of its own.
+    catch::raise_floors(turn, query)?;
     let id = body::open(turn, frame, ix, FrameKind::Query(Box::new(token)));
     turn.go(id, Some(query));
     Ok(())
@@ -32,13 +34,14 @@ pub(super) fn asked_by(turn: &Turn<'_>, token: &Token) -> Option<FrameId> {
 
 /// The question is answered: its frame is closed, and the pivot's token stands where it stood before.
 pub(super) fn closed(turn: &mut Turn<'_>, id: FrameId) -> Option<usize> {
-    let frame = body::close(turn, id)?;
-    turn.instance
-        .tokens
-        .retain(|token| token.frame != id || id == ROOT);
-    let FrameKind::Query(token) = frame.kind else {
+    let asks = |frame: &Frame| matches!(frame.kind, FrameKind::Query(_));
+    if !turn.instance.frame(id).is_some_and(asks) {
+        return None;
+    }
+    let FrameKind::Query(token) = body::close(turn, id)?.kind else {
         return None;
     };
+    turn.instance.tokens.retain(|token| token.frame != id);
     turn.instance.tokens.push(*token);
     Some(turn.instance.tokens.len() - 1)
 }

@@ -32,7 +32,10 @@ pub(super) fn drive(turn: &mut Turn<'_>) -> Result<(), Halt> {
     let mut budget = NODES_MAX;
     loop {
         while let Some((frame, position)) = turn.agenda.pop_front() {
-            walk(turn, frame, position, &mut budget)?;
+            // A frame may be gone by the time its turn comes.
+            if frame == ROOT || turn.instance.frame(frame).is_some() {
+                walk(turn, frame, position, &mut budget)?;
+            }
         }
         unwind::settle(turn)?;
         if turn.agenda.is_empty() {
@@ -106,7 +109,7 @@ fn enter(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx, node: &Node) -> Result
     match &node.kind {
         Kind::Set(variables) => assign(turn, frame, &node.step, variables)?,
         Kind::Publish(event) => {
-            let name = format!("{}{}", node.step, turn.instance.suffix(frame));
+            let name = published_as(turn, node, frame);
             publish(turn, frame, &name, event)?;
         }
         Kind::Branch { arms, otherwise } => {
@@ -120,6 +123,18 @@ fn enter(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx, node: &Node) -> Result
     }
     ran(turn, node);
     Ok(Step::Next)
+}
+
+/// The name of a step's event: numbered like a command where the step is executed again.
+fn published_as(turn: &mut Turn<'_>, node: &Node, frame: FrameId) -> String {
+    let path = format!("{}{}", node.step, turn.instance.suffix(frame));
+    let Some(used) = turn.instance.floors.get(&node.step).copied() else {
+        return path;
+    };
+    let execution = used + 1;
+    let highest = &mut turn.instance.executions;
+    highest.insert(node.step.clone(), execution);
+    format!("{path}#{execution}")
 }
 
 /// Begins what takes time, or has an inside.

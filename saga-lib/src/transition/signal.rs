@@ -5,8 +5,8 @@
 //! Absent on purpose: permission (the admin API's business).
 
 use crate::effect::Note;
-use crate::input::{Act, Event, Kind, Signal};
-use crate::instance::{Incident, IncidentKind, ObligationState, Status};
+use crate::input::{Act, Event, Input, Kind, Signal};
+use crate::instance::{Incident, IncidentKind, ObligationState, ROOT, Status};
 use crate::ir;
 
 use super::outcome::Failure;
@@ -100,7 +100,7 @@ fn cancel(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
 
 /// What is in flight is awaited, so that no compensation overtakes its own command. Only the pivot's answer may forbid the way back.
 fn cancel_running(turn: &mut Turn<'_>) -> Result<(), Halt> {
-    if unwind::is_pivot_pending(turn) {
+    if unwind::is_pivot_pending(turn, ROOT) {
         return Ok(());
     }
     compensate::turn_back_cancelled(turn, "")
@@ -115,6 +115,10 @@ fn cancel_parked(turn: &mut Turn<'_>, incident: &Incident) -> Result<(), Halt> {
         return cancel_unbegun(turn);
     }
     let asked = parked::asked(turn).filter(|_| !incident.kind.undone());
+    if asked.is_some() && unwind::is_pivot_pending(turn, ROOT) {
+        // Recorded as well: if the pivot succeeds, this step still has to be decided.
+        return Ok(());
+    }
     parked::resume(turn);
     if let Some(at) = asked {
         // Its ladder ended: nobody waits for its answer any more.
@@ -140,6 +144,7 @@ fn cancel_unbegun(turn: &mut Turn<'_>) -> Result<(), Halt> {
         let data = &mut turn.instance.data;
         data.insert(bind.clone(), payload.clone());
     }
+    release(turn, &queue);
     parked::resume(turn);
     compensate::turn_back_cancelled(turn, "")
 }
@@ -162,7 +167,10 @@ fn resend_pending(turn: &mut Turn<'_>) -> Result<Applied, Halt> {
         ));
     }
     for at in 0..turn.instance.tokens.len() {
-        command::resend(turn, at)?;
+        // Others wait for an event or a time.
+        if turn.instance.tokens[at].pending.is_some() {
+            command::resend(turn, at)?;
+        }
     }
     for at in 0..turn.instance.obligations.len() {
         command::resend_compensation(turn, at)?;
@@ -239,14 +247,20 @@ fn terminate(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
         status if status.is_final() => return rejected(&format!("it is {}", status.word())),
         _ => {
             turn.moment(format!("terminated: {}", timeline::short(reason)));
-            for input in std::mem::take(&mut turn.instance.queue) {
-                if let Kind::Awaited(event) = &input.kind {
-                    let orphan = early::orphan(&input.id, event, input.time_ms);
-                    turn.effects.push(orphan);
-                }
-            }
+            let queue = std::mem::take(&mut turn.instance.queue);
+            release(turn, &queue);
             finish::terminate(turn)?;
         }
     }
     Ok(Applied::Changed)
+}
+
+/// Events that were kept and that nothing will take go to the orphans.
+fn release(turn: &mut Turn<'_>, queue: &[Input]) {
+    for input in queue {
+        if let Kind::Awaited(event) = &input.kind {
+            let orphan = early::orphan(&input.id, event, input.time_ms);
+            turn.effects.push(orphan);
+        }
+    }
 }

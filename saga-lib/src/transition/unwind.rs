@@ -12,16 +12,20 @@
 use serde_json::Value;
 
 use crate::effect::Note;
+use crate::input::Reply;
 use crate::instance::{
-    FrameId, FrameKind, Instance, Level, Mode, Obligation, ObligationState, ROOT, Status, Token,
-    are_independent,
+    Frame, FrameId, FrameKind, Instance, Level, Mode, Obligation, ObligationState, ROOT, Status,
+    Token, are_independent,
 };
-use crate::ir::Kind;
+use crate::ir::{Directive, Kind, StepKind};
 
 use super::catch::{self, Matter};
 use super::outcome::{self, Failure};
 use super::turn::{Halt, Turn};
 use super::{body, compensate};
+
+/// Outcome of a part that `stop` ended. No outcome of a definition has such a name.
+pub(super) const STOPPED: &str = "(stopped)";
 
 /// Turns back from `frame`: to the innermost block around it that catches `compensated`, else the whole saga.
 pub(super) fn turn_back(
@@ -33,6 +37,20 @@ pub(super) fn turn_back(
     if turn.instance.is_stopped(frame) {
         return Ok(());
     }
+    match part_of(turn, frame) {
+        ROOT => {
+            turn.instance.error = Some(error);
+            all(turn, cause)
+        }
+        id => {
+            turn.moment(format!("turned back inside a block because of {cause}"));
+            begin(turn, id, "compensated", error)
+        }
+    }
+}
+
+/// What turns back with a step in `frame`: the innermost block around it that catches `compensated`, else the whole saga.
+pub(super) fn part_of(turn: &Turn<'_>, frame: FrameId) -> FrameId {
     let catches = |ix| {
         let node = turn.definition.node(ix);
         node.is_some_and(|node| node.catch.contains_key("compensated"))
@@ -40,22 +58,17 @@ pub(super) fn turn_back(
     let block = turn
         .instance
         .around(frame)
-        .find(|f| matches!(f.kind, FrameKind::Scope { .. }) && catches(f.node))
-        .map(|f| f.id);
-    match block {
-        Some(id) => {
-            turn.moment(format!("turned back inside a block because of {cause}"));
-            begin(turn, id, "compensated", error)
-        }
-        None => {
-            turn.instance.error = Some(error);
-            all(turn, cause)
-        }
-    }
+        .find(|f| matches!(f.kind, FrameKind::Scope { .. }) && catches(f.node));
+    block.map_or(ROOT, |f| f.id)
 }
 
 /// The whole saga turns back.
 pub(super) fn all(turn: &mut Turn<'_>, cause: &str) -> Result<(), Halt> {
+    if turn.instance.status == Status::Parked {
+        // A branch waited for an operator; now it is left like the others.
+        turn.instance.incident = None;
+        turn.note(Note::Resumed);
+    }
     turn.instance.status = Status::Compensating;
     turn.note(Note::CompensationStarted {
         cause: cause.to_owned(),
@@ -83,14 +96,32 @@ pub(super) fn conclude(turn: &mut Turn<'_>, id: FrameId, outcome: &str) -> Resul
 /// Is this frame, or one around it, being undone (and not only ended)?
 pub(super) fn is_undone(instance: &Instance, frame: FrameId) -> bool {
     let undone = |mode: &Mode| matches!(mode, Mode::Unwinding { .. });
-    instance.direction() == Status::Compensating || instance.around(frame).any(|f| undone(&f.mode))
+    let back = matches!(
+        instance.direction(),
+        Status::Compensating | Status::Terminated
+    );
+    back || instance.around(frame).any(|f| undone(&f.mode))
 }
 
-/// Is an execution with these frames around it about to be compensated?
-pub(super) fn is_owed(instance: &Instance, lineage: &[Level]) -> bool {
+/// Is an execution with these frames around it compensated, or may it be, although the saga goes forward?
+pub(super) fn is_owed_alone(turn: &Turn<'_>, lineage: &[Level]) -> bool {
     lineage.iter().any(|level| {
-        let frame = instance.frame(level.frame);
-        frame.is_some_and(|f| matches!(f.mode, Mode::Unwinding { .. }))
+        let frame = turn.instance.frame(level.frame);
+        let undone = frame.is_some_and(|f| matches!(f.mode, Mode::Unwinding { .. }));
+        undone || may_be_lost(turn, level.frame)
+    })
+}
+
+/// Is this frame inside a parallel branch that may come too late?
+pub(super) fn may_be_lost(turn: &Turn<'_>, frame: FrameId) -> bool {
+    let counted = |ix| match turn.definition.node(ix).map(|node| &node.kind) {
+        Some(Kind::Join { count }) => count.is_some(),
+        _ => false,
+    };
+    turn.instance.around(frame).any(|frame| {
+        let node = turn.definition.node(frame.node).map(|node| &node.kind);
+        let open = matches!(frame.kind, FrameKind::Fork { joined: false, .. });
+        open && matches!(node, Some(Kind::Fork { join, .. }) if counted(*join))
     })
 }
 
@@ -107,13 +138,40 @@ pub(super) fn settle(turn: &mut Turn<'_>) -> Result<(), Halt> {
         due(turn, ROOT);
         turn.instance.frames.clear();
     }
+    if turn.agenda.is_empty() {
+        ended(turn);
+    }
     schedule(turn)
+}
+
+/// Lets frames end that came to their end before, and waited for branches inside that were being undone, or for the pivot.
+fn ended(turn: &mut Turn<'_>) {
+    let waits = |frame: &Frame| match &frame.kind {
+        FrameKind::Scope { .. } | FrameKind::Branch { .. } | FrameKind::Round { .. } => true,
+        FrameKind::Catch(caught) => {
+            caught.then != Directive::Compensate
+                || !is_pivot_pending(turn, part_of(turn, frame.parent))
+        }
+        FrameKind::Fork { .. }
+        | FrameKind::Iterate { .. }
+        | FrameKind::Retreat
+        | FrameKind::Query(_) => false,
+    };
+    let instance = &*turn.instance;
+    let is_empty = |id| is_quiet(instance, id) && !instance.frames.iter().any(|f| f.parent == id);
+    let open = instance.frames.iter();
+    let open = open.filter(|f| !instance.is_stopped(f.id) && is_empty(f.id) && waits(f));
+    for id in open.map(|f| f.id).collect::<Vec<_>>() {
+        turn.go(id, None);
+    }
 }
 
 /// Gives up everything that waits inside, and whatever could begin something later.
 pub(super) fn leave(turn: &mut Turn<'_>, part: FrameId) -> Result<(), Halt> {
-    for token in held(turn, part) {
-        outcome::forget(turn, &token)?;
+    for (id, token, answer) in held(turn, part) {
+        let logged = turn.instance.obligations.len();
+        outcome::forget(turn, &token, answer.as_ref())?;
+        before_its_catch(turn, id, logged);
     }
     let (inside, rest): (Vec<Token>, Vec<Token>) = std::mem::take(&mut turn.instance.tokens)
         .into_iter()
@@ -140,21 +198,39 @@ fn enter(turn: &mut Turn<'_>, id: FrameId, mode: Mode) -> Result<(), Halt> {
     leave(turn, id)
 }
 
-/// Tokens that frames inside hold: they wait for nothing any more.
-fn held(turn: &mut Turn<'_>, part: FrameId) -> Vec<Token> {
+/// Commands that frames inside hold, and answers that came for them: they wait for nothing any more.
+fn held(turn: &mut Turn<'_>, part: FrameId) -> Vec<(FrameId, Token, Option<Reply>)> {
     let inside = inside_of(turn.instance, part);
     let mut held = Vec::new();
     for frame in &mut turn.instance.frames {
-        if !inside.contains(&frame.id) {
+        if frame.id != part && !inside.contains(&frame.id) {
             continue;
         }
-        match &mut frame.kind {
-            FrameKind::Catch(caught) => held.extend(caught.held.take()),
-            FrameKind::Query(token) => held.push((**token).clone()),
-            _ => {}
+        // Inside the frame they are in the part that is being left, whichever that is.
+        let within = |token: Token| Token {
+            frame: frame.id,
+            ..token
+        };
+        if let FrameKind::Catch(caught) = &mut frame.kind
+            && let Some(token) = caught.held.take()
+        {
+            held.push((frame.id, within(token), caught.answer.take()));
+        } else if let FrameKind::Query(token) = &frame.kind {
+            held.push((frame.id, within((**token).clone()), None));
         }
     }
     held
+}
+
+/// What was logged just now (from `logged` on) was executed before the steps in `catch` that it held.
+fn before_its_catch(turn: &mut Turn<'_>, id: FrameId, logged: usize) {
+    let log = &mut turn.instance.obligations;
+    let inside = |o: &Obligation| o.lineage.iter().any(|level| level.frame == id);
+    let first = log.iter().take(logged).position(inside);
+    if let Some(first) = first {
+        let count = log.len() - logged;
+        log[first..].rotate_right(count);
+    }
 }
 
 /// Frames inside `part`, itself not included.
@@ -181,7 +257,11 @@ fn part(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
     }
     let undone = matches!(frame.mode, Mode::Unwinding { .. });
     for inner in inside_of(turn.instance, id) {
-        body::close(turn, inner);
+        let closed = body::close(turn, inner);
+        // What was being undone stays owed, although this part is only ended.
+        if closed.is_some_and(|f| matches!(f.mode, Mode::Unwinding { .. })) {
+            due(turn, inner);
+        }
     }
     if undone {
         due(turn, id);
@@ -210,6 +290,10 @@ fn left(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
         (FrameKind::Retreat, _) => {
             let (_, send) = turn.send_at(frame.node)?;
             turn.go(frame.parent, send.fallback);
+            Ok(())
+        }
+        (_, Mode::Ending { outcome }) if outcome == STOPPED => {
+            turn.go(frame.parent, None);
             Ok(())
         }
         (_, Mode::Unwinding { outcome, error }) => {
@@ -281,7 +365,8 @@ fn schedule(turn: &mut Turn<'_>) -> Result<(), Halt> {
 
 /// Those that came later are settled first; one that is under way is not disturbed, whenever it came.
 fn is_free(obligations: &[Obligation], at: usize) -> bool {
-    let mut others = obligations.iter().enumerate();
+    // From the end: the last one that is due is found at once, so that a long log costs little.
+    let mut others = obligations.iter().enumerate().rev();
     !others.any(|(position, other)| {
         let later = position > at && is_unsettled(other.state);
         let busy = is_unsettled(other.state) && other.state != ObligationState::Due;
@@ -291,16 +376,15 @@ fn is_free(obligations: &[Obligation], at: usize) -> bool {
     })
 }
 
-/// Is the pivot's answer awaited?
-pub(super) fn is_pivot_pending(turn: &Turn<'_>) -> bool {
+/// Is the answer of a pivot in this part awaited?
+pub(super) fn is_pivot_pending(turn: &Turn<'_>, part: FrameId) -> bool {
     let pivot = |token: &Token| {
         let node = turn.definition.node(token.node);
         let kind = node.map(|node| &node.kind);
-        let pivot =
-            matches!(kind, Some(Kind::Send(send)) if send.kind == crate::ir::StepKind::Pivot);
-        pivot && token.pending.is_some()
+        let pivot = matches!(kind, Some(Kind::Send(send)) if send.kind == StepKind::Pivot);
+        pivot && token.pending.is_some() && turn.instance.is_within(token.frame, part)
     };
-    let asked = |frame: &crate::instance::Frame| match &frame.kind {
+    let asked = |frame: &Frame| match &frame.kind {
         FrameKind::Query(token) => pivot(token),
         _ => false,
     };

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::definition;
 use crate::effect::Note;
-use crate::instance::{FrameId, FrameKind, IncidentKind, Mode, Status, StepStatus, Token};
+use crate::instance::{FrameId, FrameKind, IncidentKind, Status, StepStatus, Token};
 use crate::ir::{Directive, Kind, Node, NodeIx, RungAction, Wait};
 
 use super::outcome::Failure;
@@ -52,6 +52,9 @@ pub(super) fn rungs(turn: &mut Turn<'_>) -> Result<(), Halt> {
     let frames = turn.instance.frames.iter().filter(|f| is_due(f.due_ms));
     for id in frames.map(|f| f.id).collect::<Vec<_>>() {
         block_over(turn, id)?;
+        if turn.instance.status == Status::Parked {
+            return Ok(());
+        }
     }
     Ok(())
 }
@@ -159,22 +162,36 @@ fn block_over(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
         return Ok(());
     };
     frame.due_ms = None;
-    if frame.mode != Mode::Forward || !matches!(frame.kind, FrameKind::Scope { .. }) {
+    let ix = frame.node;
+    let is_scope = matches!(frame.kind, FrameKind::Scope { .. });
+    if !is_scope || turn.instance.is_stopped(id) {
         return Ok(());
     }
-    let ix = frame.node;
     let node = turn.node(ix)?;
+    let entry = catch::entry(node, &["timeout", "any"]);
+    let back = entry.is_none_or(|c| c.run.is_none() && c.then == Directive::Compensate);
+    let part = if back { unwind::part_of(turn, id) } else { id };
+    if unwind::is_pivot_pending(turn, part) {
+        // If the pivot is refused, the saga turns back anyway; if it succeeds, nothing can be given up.
+        turn.moment(format!(
+            "{}: timeout without effect at the pivot",
+            node.step
+        ));
+        return Ok(());
+    }
     let failure = Failure::named("timeout");
     let error = failure.error(&node.step, 0);
     turn.moment(format!("{}: timeout", node.step));
-    let entry = catch::entry(node, &["timeout", "any"]);
     match entry.map(|catch| (catch.run, catch.then)) {
+        // What will be executed again is undone first.
+        Some((_, Directive::Retry)) if !turn.instance.past_pivot => {
+            unwind::begin(turn, id, "timeout", error)
+        }
         Some((Some(_), _) | (None, Directive::Continue)) => unwind::conclude(turn, id, "timeout"),
         // What is done after the pivot stays done: nothing inside can be given up.
         _ if turn.instance.past_pivot => hold(turn, node, IncidentKind::RetriesExhausted),
         Some((None, Directive::Park)) => hold(turn, node, IncidentKind::Declared),
-        Some((None, Directive::Retry)) => unwind::begin(turn, id, "timeout", error),
-        None | Some((None, Directive::Compensate)) => {
+        None | Some((None, Directive::Compensate | Directive::Retry)) => {
             unwind::turn_back(turn, id, &node.step, error)
         }
     }

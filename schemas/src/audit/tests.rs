@@ -64,7 +64,7 @@ fn the_value_is_json_with_the_words_of_the_command_line() {
 fn words_of_a_newer_release_are_read() {
     let mut record = encoded(&entry(Some(Outcome::Sent)));
     let text = String::from_utf8(record.value.unwrap()).unwrap();
-    let text = text.replace("saga.cancel", "saga.skip");
+    let text = text.replace("saga.cancel", "saga.rewind");
     let text = text.replace(r#""sent""#, r#""half_done","more":1"#);
     record.value = Some(text.into_bytes());
     let entry = decode(&record).unwrap();

@@ -168,7 +168,10 @@ fn a_published_event_is_a_cloud_event() {
         payload: json!({"a": 1}),
     };
     let record = encode_publish(&context(&saga()), &publish).received(0, 1, 1);
-    let event = crate::event::decode(&record, None).unwrap().unwrap();
+    let reading = crate::event::decode(&record, None, &crate::event::NoSchemas).unwrap();
+    let crate::event::Reading::Event(event) = reading else {
+        panic!("{reading:?}");
+    };
     assert_eq!(event.r#type.as_deref(), Some("OrderDone"));
     assert_eq!(
         event.trigger.as_deref(),

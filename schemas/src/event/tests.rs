@@ -19,7 +19,14 @@ fn record(value: &str, headers: Headers) -> Received {
 }
 
 fn read(value: &str, headers: Headers) -> Result<Decoded, Error> {
-    decode(&record(value, headers), None).map(Option::unwrap)
+    read_as(value, headers, None)
+}
+
+fn read_as(value: &str, headers: Headers, format: Option<Format>) -> Result<Decoded, Error> {
+    match decode(&record(value, headers), format.as_ref(), &NoSchemas)? {
+        Reading::Event(decoded) => Ok(*decoded),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn error(value: &str, headers: Headers) -> String {
@@ -91,26 +98,26 @@ fn structured_cloud_events_are_unwrapped() {
 #[test]
 fn the_topics_setting_wins_over_the_content_type() {
     let body = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
-    let event = decode(&record(body, Headers::default()), Some(Format::CloudEvents));
-    assert_eq!(event.unwrap().unwrap().payload, Value::Null);
+    let event = read_as(body, Headers::default(), Some(Format::CloudEvents));
+    assert_eq!(event.unwrap().payload, Value::Null);
 }
 
 #[test]
 fn a_record_without_value_is_skipped() {
     let mut tombstone = record("", Headers::default());
     tombstone.value = None;
-    assert_eq!(decode(&tombstone, None), Ok(None));
+    assert_eq!(decode(&tombstone, None, &NoSchemas), Ok(Reading::Nothing));
 }
 
 #[test]
 fn foreign_formats_are_named() {
     let framed = error("\0\0\0\0\x01abc", Headers::default());
-    assert!(framed.contains("Confluent framing"), "{framed}");
-    let avro = error(
-        "x",
-        Headers::default().with("content-type", "application/avro"),
-    );
-    assert!(avro.contains("application/avro"), "{avro}");
+    assert!(framed.contains("set `registry.url`"), "{framed}");
+    let content = |media: &str| error("x", Headers::default().with("content-type", media));
+    let avro = content("application/avro");
+    assert!(avro.contains("not in Confluent framing"), "{avro}");
+    let protobuf = content("application/cloudevents+protobuf");
+    assert!(protobuf.contains("`application/cloudevents+protobuf` is not supported"));
     // The sender says JSON, so the error is JSON's and still tells what the first byte looks like.
     let said_json = error(
         "\0\0",
@@ -137,6 +144,118 @@ fn a_malformed_trace_context_is_dropped() {
     assert_eq!(read("{}", headers).unwrap().traceparent, None);
 }
 
+/// Knows one schema by id and name; another id comes later.
+struct Shop;
+
+impl Schemas for Shop {
+    fn find(&self, wanted: &Wanted<'_>) -> Found {
+        let schema =
+            r#"{"type":"record","name":"shop.Placed","fields":[{"name":"id","type":"string"}]}"#;
+        let found = || Found::Schema(Arc::new(avro::Schema::parse(schema).unwrap()));
+        match wanted {
+            Wanted::Named("Placed") | Wanted::Framed { id: 7, .. } => found(),
+            Wanted::Framed {
+                r#type: Some("shop.Placed"),
+                ..
+            } => found(),
+            Wanted::Framed { id: 8, .. } => Found::NotYet,
+            other => Found::Never(format!("{other:?} is unknown")),
+        }
+    }
+}
+
+fn avro(value: &[u8], headers: Headers, format: &str) -> Result<Reading, String> {
+    let mut record = record("", headers);
+    record.value = Some(value.to_vec());
+    let format = (!format.is_empty()).then(|| format.parse().unwrap());
+    let reading = decode(&record, format.as_ref(), &Shop).map_err(|e| e.to_string());
+    let waits = reading == Ok(Reading::NotYet);
+    assert_eq!(super::waits(&record, format.as_ref(), &Shop), waits);
+    reading
+}
+
+fn placed(value: &[u8], headers: Headers, format: &str) -> Decoded {
+    match avro(value, headers, format).unwrap() {
+        Reading::Event(decoded) => *decoded,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn avro_is_read_with_the_schema_of_its_id() {
+    let decoded = placed(b"\0\0\0\0\x07\x02x", Headers::default(), "");
+    assert_eq!(decoded.payload, json!({"id": "x"}));
+    assert!(decoded.is_type("shop.Placed") && decoded.is_type("Placed"));
+    assert!(!decoded.is_type("shop"));
+    let broken = avro(b"\0\0\0\0\x07\x04x", Headers::default(), "").unwrap_err();
+    assert_eq!(
+        broken,
+        "value: Avro `$.id`, byte 1 of the datum: 2 bytes are needed, 1 are left"
+    );
+}
+
+#[test]
+fn the_cloud_events_type_goes_before_the_avro_name_and_a_plain_header_behind_it() {
+    let cloud = Headers::default()
+        .with("ce_type", "com.x")
+        .with("ce_id", "1")
+        .with("ce_source", "/s");
+    let decoded = placed(b"\0\0\0\0\x07\x02x", cloud, "");
+    assert!(decoded.is_type("com.x") && !decoded.is_type("Placed") && !decoded.is_type("x"));
+    assert_eq!(decoded.trigger.as_deref(), Some("/s 1"));
+    let plain = placed(
+        b"\0\0\0\0\x07\x02x",
+        Headers::default().with("type", "t"),
+        "",
+    );
+    assert!(plain.is_type("Placed") && !plain.is_type("t"));
+}
+
+#[test]
+fn a_setting_or_a_header_names_the_schema_where_no_id_helps() {
+    let value = b"\0\0\0\0\x63\x02x";
+    assert_eq!(
+        placed(value, Headers::default(), "avro:Placed").payload,
+        json!({"id": "x"})
+    );
+    assert_eq!(
+        placed(b"\x02x", Headers::default(), "avro-bare:Placed").payload,
+        json!({"id": "x"})
+    );
+    let header = Headers::default().with("type", "shop.Placed");
+    assert_eq!(placed(value, header, "").payload, json!({"id": "x"}));
+    let unknown = avro(value, Headers::default(), "avro").unwrap_err();
+    assert!(unknown.starts_with("schema: Framed { id: 99"), "{unknown}");
+}
+
+#[test]
+fn a_schema_that_is_not_there_yet_is_no_verdict() {
+    assert_eq!(
+        avro(b"\0\0\0\0\x08\x02x", Headers::default(), ""),
+        Ok(Reading::NotYet)
+    );
+    // Nobody waits for the schema of a record that cannot be read with any.
+    assert!(avro(b"x", Headers::default(), "avro").is_err());
+    assert!(avro(b"{}", Headers::default(), "").is_ok());
+}
+
+#[test]
+fn formats_are_words() {
+    for text in [
+        "json",
+        "cloudevents",
+        "avro",
+        "avro:shop.Placed",
+        "avro-bare:Placed",
+    ] {
+        assert_eq!(text.parse::<Format>().unwrap().to_string(), text);
+    }
+    for text in ["", "xml", "avro:", "avro-bare", "json:x", "Avro"] {
+        let error = text.parse::<Format>().unwrap_err().to_string();
+        assert!(error.contains("`avro-bare:<type name>`"), "{error}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_record_makes_it_panic(
@@ -146,7 +265,8 @@ proptest! {
     ) {
         let mut record = record("", Headers::default().with("ce_id", header.clone()).with("ce_source", header));
         record.value = Some(value);
-        let _ = decode(&record, structured.then_some(Format::CloudEvents));
-        let _ = decode(&record, None);
+        let _ = decode(&record, structured.then_some(&Format::CloudEvents), &Shop);
+        let _ = decode(&record, None, &Shop);
+        let _ = decode(&record, Some(&Format::AvroBare { schema: "Placed".to_owned() }), &Shop);
     }
 }

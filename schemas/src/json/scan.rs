@@ -206,25 +206,28 @@ impl<'a> Scanner<'a> {
     }
 }
 
-fn integer(text: &str) -> Value {
+pub(super) fn integer(text: &str) -> Value {
     match text.parse::<i64>() {
         Ok(n) if n.unsigned_abs() <= SAFE_INTEGER => Value::Number(n.into()),
         _ => Value::String(text.to_owned()),
     }
 }
 
-fn decimal(text: &str) -> Value {
-    let exact = text
-        .parse::<f64>()
-        .ok()
-        .filter(|double| normal(text).is_some_and(|n| normal(&format!("{double:e}")) == Some(n)));
+pub(super) fn decimal(text: &str) -> Value {
+    let own = normal(text);
+    // Where two shortest decimals are equally near, writers differ: a number that we wrote must come back as one.
+    let same = |double: &f64| {
+        let written = [format!("{double:e}"), Value::from(*double).to_string()];
+        own.is_some() && written.iter().any(|digits| normal(digits) == own)
+    };
+    let exact = text.parse::<f64>().ok().filter(same);
     exact
         .and_then(Number::from_f64)
         .map_or_else(|| Value::String(text.to_owned()), Value::Number)
 }
 
 /// Sign, digits without zeros at either end, and exponent of a decimal: equal for equal numbers. `None` if the exponent is absurd.
-fn normal(text: &str) -> Option<(bool, String, i64)> {
+pub(super) fn normal(text: &str) -> Option<(bool, String, i64)> {
     let (negative, text) = text
         .strip_prefix('-')
         .map_or((false, text), |rest| (true, rest));

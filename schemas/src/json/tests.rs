@@ -177,6 +177,12 @@ fn what_is_not_json_is_refused() {
     }
 }
 
+#[test]
+fn a_number_between_two_shortest_decimals_comes_back() {
+    let value = Value::from(-1_465_208_249_584_411.2);
+    assert_eq!(read(&value.to_string()).unwrap(), value);
+}
+
 fn document() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

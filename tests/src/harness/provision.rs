@@ -1,4 +1,5 @@
-//! What the servers are made of: Debian packages and the jars of Apache Kafka, fetched once and kept in a cache.
+//! What the servers are made of: Debian packages, the jars of Apache Kafka and of the Apicurio registry, fetched once and kept in a
+//! cache.
 //!
 //! The cache is `$SKALD_TEST_CACHE`, else `$XDG_CACHE_HOME/skald-tests`, else `~/.cache/skald-tests`. Packages are installed only by
 //! root and only if their command is missing.
@@ -11,6 +12,9 @@ use std::process::{Command, Stdio};
 
 /// Version of Apache Kafka.
 pub const KAFKA_VERSION: &str = "4.3.0";
+
+/// Version of the Apicurio registry.
+pub const REGISTRY_VERSION: &str = "3.0.9";
 
 /// Raised when the list of jars changes, so that an older cache is not taken for it.
 const JARS_LAYOUT: u32 = 1;
@@ -67,6 +71,51 @@ fn fetch_jars(jars: &Path) {
         "Maven cannot fetch Apache Kafka {KAFKA_VERSION}: give it access to a repository, or set SKALD_TEST_KAFKA"
     );
     fs::rename(filled, jars).expect("the cache is writable");
+}
+
+/// Directory with the Apicurio registry: its jar, and `lib`.
+///
+/// # Panics
+/// If it cannot be fetched.
+pub fn registry() -> PathBuf {
+    let files = cache().join(format!("apicurio-{REGISTRY_VERSION}"));
+    let _lock = lock("apicurio");
+    if !files.is_dir() {
+        command("mvn", "maven");
+        fetch_registry(&files);
+    }
+    files
+}
+
+/// Unpacked beside its final place and renamed, as the jars of Kafka are.
+fn fetch_registry(files: &Path) {
+    let work = tempfile::tempdir_in(cache()).expect("the cache is writable");
+    let unpacked = work.path().join("files");
+    fs::create_dir(&unpacked).expect("the cache is writable");
+    let artifact = format!("io.apicurio:apicurio-registry-app:{REGISTRY_VERSION}:tar.gz:all");
+    let fetched = Command::new("mvn")
+        .args(["-q", "-B", "-Dstyle.color=never", "dependency:copy"])
+        .arg(format!("-Dartifact={artifact}"))
+        .arg(format!("-DoutputDirectory={}", work.path().display()))
+        .current_dir(work.path())
+        .stdout(Stdio::null())
+        .status();
+    assert!(
+        fetched.is_ok_and(|s| s.success()),
+        "Maven cannot fetch {artifact}: give it access to a repository"
+    );
+    let archive = format!("apicurio-registry-app-{REGISTRY_VERSION}-all.tar.gz");
+    let status = Command::new("tar")
+        .arg("xzf")
+        .arg(work.path().join(archive))
+        .arg("-C")
+        .arg(&unpacked)
+        .status();
+    assert!(
+        status.is_ok_and(|s| s.success()),
+        "the archive of {artifact} cannot be unpacked: remove it from the local Maven repository"
+    );
+    fs::rename(unpacked, files).expect("the cache is writable");
 }
 
 fn install(package: &str) {

@@ -105,7 +105,7 @@ fn poisons() -> Vec<Poison> {
             "avro",
             b"\0\0\0\0\x07abc",
             "undecodable",
-            &["Confluent framing", "publish JSON"],
+            &["no schemas are configured", "set `registry.url`"],
         ),
         poison(
             "huge",

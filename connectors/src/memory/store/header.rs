@@ -32,13 +32,13 @@ pub fn parse(document: &[u8]) -> Option<Header<'_>> {
     Some(Header {
         text,
         target_ms,
-        status: one_of_seven(status)?,
+        status: one_of_all(status)?,
     })
 }
 
-fn one_of_seven(status: &str) -> Option<char> {
+fn one_of_all(status: &str) -> Option<char> {
     let mut letters = status.chars();
-    let letter = letters.next().filter(|c| "rkpscbt".contains(*c))?;
+    let letter = letters.next().filter(|c| "rkpscbte".contains(*c))?;
     letters.next().is_none().then_some(letter)
 }
 

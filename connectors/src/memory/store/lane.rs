@@ -85,7 +85,7 @@ impl Lane {
             self.by_time.remove(&(target_ms, id.to_owned()));
         }
         self.documents.remove(id);
-        for status in "rkpscbt".chars() {
+        for status in "rkpscbte".chars() {
             let entry = (definition_of(id).to_owned(), status);
             if let Some(ids) = self.index.get_mut(&entry) {
                 ids.remove(id);

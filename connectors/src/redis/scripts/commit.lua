@@ -1,9 +1,9 @@
 -- Compares epoch and position, then writes documents, timers, indexes, counters and the new position.
--- KEYS: pos, t, n, then seven index keys per definition (r k p s c b t), then one key per document.
+-- KEYS: pos, t, n, then eight index keys per definition (r k p s c b t e), then one key per document.
 -- ARGV: ep, wm, jpos, wm_to, jpos_to, owners, at, inst, number of counters, number of definitions, then name and value per
 -- counter, then id, number of its definition (from 1) and bytes per document. '' stands for "none" and for "remove".
 -- Answers 1 (written, or was already) or the position.
-local HEADER = '^%w+:%d+:[wx]%d+:(%-?%d*):([rkpscbt]):'
+local HEADER = '^%w+:%d+:[wx]%d+:(%-?%d*):([rkpscbte]):'
 local function field(value) return value or '' end
 
 local pos, timers, counters = KEYS[1], KEYS[2], KEYS[3]
@@ -13,7 +13,7 @@ if wm == ARGV[4] and jpos == ARGV[5] then return 1 end
 if ep ~= ARGV[1] or wm ~= ARGV[2] or jpos ~= ARGV[3] then return now end
 
 local counters_end = 10 + 2 * tonumber(ARGV[9])
-local documents_begin = 3 + 7 * tonumber(ARGV[10])
+local documents_begin = 3 + 8 * tonumber(ARGV[10])
 local count = #KEYS - documents_begin
 
 -- Everything is checked before the first write: an error below would leave half a batch behind.
@@ -25,7 +25,7 @@ for i = 1, count do
 end
 
 local function index(definition, status)
-  return KEYS[3 + 7 * (definition - 1) + string.find('rkpscbt', status, 1, true)]
+  return KEYS[3 + 8 * (definition - 1) + string.find('rkpscbte', status, 1, true)]
 end
 
 -- The first write is one that a full server refuses (a removal would pass), so such a server writes nothing at all.

@@ -127,3 +127,39 @@ fn a_missing_file_is_a_mistake() {
         ran.out
     );
 }
+
+#[test]
+fn used_files_are_read_beside_the_definition() {
+    let contract = "contract: credit\ncredit.reserve: { timeout: soon }\ncredit.release: {}\n";
+    let order = GOOD.replace("start:", "uses: [credit.yaml]\nstart:");
+    let dir = tempfile::tempdir().expect("directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(path("order.yaml"), &order).expect("written");
+    let line = ["skald".to_owned(), "check".to_owned(), path("order.yaml")];
+    let ran = run(&line);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.out.contains("`credit.yaml` cannot be read"),
+        "{}",
+        ran.out
+    );
+    std::fs::write(path("credit.yaml"), contract).expect("written");
+    let ran = run(&line);
+    assert!(ran.out.contains("credit.yaml:2:28"), "{}", ran.out);
+    std::fs::write(path("credit.yaml"), contract.replace("soon", "5s")).expect("written");
+    assert_eq!(run(&line).code, 0);
+}
+
+#[test]
+fn a_warning_does_not_stop_a_definition() {
+    let doubtful = GOOD.to_owned()
+        + "    when: order.total > 5\n  - { id: b, command: b.c, compensate: b.d, with: =credit.x }\n";
+    let ran = check_files(&[("order.yaml", &doubtful)], &[]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(ran.out.contains("warning[E0205]"), "{}", ran.out);
+    assert!(ran.out.contains("order@1 is good"), "{}", ran.out);
+    assert_eq!(ran.talk, "1 file checked, no mistakes, 1 warning\n");
+    let json = check_files(&[("order.yaml", &doubtful)], &["-o", "json"]);
+    let list: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!(list[0]["severity"], "warning");
+}

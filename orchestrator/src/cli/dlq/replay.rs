@@ -15,6 +15,7 @@ use crate::client::dead_letters;
 use crate::client::preview::{self, Preview, Would};
 use crate::client::replay::{self, Effect, Options, Replayed};
 use crate::client::resume;
+use crate::ingress::Reader;
 use crate::output::{Console, Format};
 use crate::worker::wall_ms;
 
@@ -136,13 +137,16 @@ fn dry_run(
 ) -> Result<(), Error> {
     let mut store = connect::store(&connected.settings)?;
     let definitions = connected.installation.definitions(&mut connected.log)?;
+    let settings = &connected.settings;
+    let reader = Reader::open(&settings.topics.formats, &settings.schemas)
+        .map_err(|error| Error::Refused(error.to_string()))?;
     let mut previews = Vec::new();
     for letter in letters {
         previews.push(preview::preview(
             &mut store,
             &connected.installation,
             &definitions,
-            letter,
+            (letter, &reader),
             wall_ms(),
         )?);
     }
@@ -183,6 +187,7 @@ fn would(would: &Would) -> String {
             )
         }
         Would::DieAgain { class, message } => format!("be set aside again: {class}: {message}"),
+        Would::Wait { reason } => format!("wait for its schema: {reason}"),
         Would::Orphan { reason } => format!("have no effect: {reason}"),
     }
 }

@@ -6,6 +6,8 @@ use schemas::bundle::Bundle;
 use schemas::dead_letter::DeadLetter;
 use schemas::record::{Headers, Partition};
 
+use schemas::redrive;
+
 use super::*;
 use crate::client::audit::Operator;
 use crate::client::deploy::{self, Request};
@@ -49,6 +51,7 @@ fn planned(bundles: &[Bundle], records: &[Received]) -> Outcome {
         definitions: &registry.snapshot(),
         group: "skald.ingress",
         bytes_max: 1 << 20,
+        reader: &Reader::without_schemas(),
     };
     plan(&context, records, &[])
 }

@@ -13,12 +13,12 @@ use crate::instance::{IncidentKind, Status, StepStatus};
 use crate::ir::{Definition, Directive, StepKind};
 use crate::transition::Applied;
 
-const SCHEDULES: u64 = 20_000;
+const SCHEDULES: u64 = 3_000;
 const CHAOS_STEPS: u64 = 40;
 
 /// What a participant remembers of one forward id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ledger {
+pub enum Ledger {
     Refused,
     Effect,
     Compensated,
@@ -44,13 +44,13 @@ struct World {
     random: Random,
 }
 
-struct Random {
-    seed: u64,
-    drawn: u64,
+pub struct Random {
+    pub seed: u64,
+    pub drawn: u64,
 }
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.drawn += 1;
         xxhash_rust::xxh3::xxh3_64_with_seed(&self.drawn.to_le_bytes(), self.seed) % n
     }
@@ -336,7 +336,7 @@ impl World {
 }
 
 /// New state and answer of a participant for a forward command.
-fn answer_forward(known: Option<Ledger>, mood: u64) -> (Option<Ledger>, Option<&'static str>) {
+pub fn answer_forward(known: Option<Ledger>, mood: u64) -> (Option<Ledger>, Option<&'static str>) {
     match (known, mood) {
         (_, 10 | 11) => (known, None),
         (Some(Ledger::Effect), _) => (known, Some("ok")),
@@ -351,7 +351,7 @@ fn answer_forward(known: Option<Ledger>, mood: u64) -> (Option<Ledger>, Option<&
 }
 
 /// The same for a compensating command.
-fn answer_back(known: Option<Ledger>, mood: u64) -> (Option<Ledger>, Option<&'static str>) {
+pub fn answer_back(known: Option<Ledger>, mood: u64) -> (Option<Ledger>, Option<&'static str>) {
     match (known, mood) {
         (_, 9..) => (known, None),
         (_, 8) => (known, Some("failed")),

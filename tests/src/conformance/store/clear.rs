@@ -81,7 +81,7 @@ fn filled<F: Fixture>(fixture: &F) -> Bench<F::Store> {
 fn check_empty<S: Store>(bench: &mut Bench<S>) {
     assert!(bench.scan().is_empty());
     assert!(bench.counters().is_empty());
-    for status in "rkpscbt".chars() {
+    for status in "rkpscbte".chars() {
         assert!(bench.ids("a", status).is_empty());
         assert!(bench.ids("b", status).is_empty());
     }

@@ -12,10 +12,10 @@ use super::bench::{Bench, Fixture, LANE, document, next, with_counters};
 pub fn commit_moves_the_index_entry<F: Fixture>(fixture: &F) {
     let mut bench = Bench::new(fixture);
     bench.claim();
-    for (revision, status) in (1..).zip("rkpscbtr".chars()) {
+    for (revision, status) in (1..).zip("rkpscbter".chars()) {
         let image = document(revision, "5", status);
         bench.write(&[("a/1", Some(image.clone())), ("b/1", Some(image))]);
-        for other in "rkpscbt".chars() {
+        for other in "rkpscbte".chars() {
             let expected: &[&str] = if other == status { &["a/1"] } else { &[] };
             assert_eq!(bench.ids("a", other), expected, "{other} after {status}");
         }
