@@ -218,6 +218,19 @@ fn secrets_may_come_from_a_variable() {
 }
 
 #[test]
+fn the_budget_of_re_sends_is_checked() {
+    let defaults = load_text("").expect("defaults").resend;
+    assert_eq!((defaults.per_second, defaults.burst), (100.0, 200.0));
+    let settings = load_with("[resend]\nper_second = 5\n", &[("SKALD_RESEND_BURST", "7")]);
+    let budget = settings.expect("loads").resend;
+    assert_eq!((budget.per_second, budget.burst), (5.0, 7.0));
+    check_error(
+        "[resend]\nper_second = 0\n",
+        "`resend.per_second` is 0; it must be 1 to 1000000",
+    );
+}
+
+#[test]
 fn an_unknown_role_gets_a_suggestion() {
     check_error(
         "roles = ['engin']\n",
