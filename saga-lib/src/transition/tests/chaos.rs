@@ -14,7 +14,7 @@ use super::random::{Generated, generate};
 use crate::effect::Command;
 use crate::input::{Act, Awaited, Input, Kind, Signal};
 use crate::instance::{IncidentKind, Status, Wake};
-use crate::ir::Kind as NodeKind;
+use crate::ir::{Deadline, Directive, Kind as NodeKind};
 use crate::transition::Applied;
 
 const SEEDS: u64 = 2_000;
@@ -36,7 +36,17 @@ impl Chaos {
     fn new(seed: u64) -> Self {
         let mut random = Random { seed, drawn: 0 };
         let generated = generate(&mut random);
-        let mut dialogue = given(program(generated.parts.clone()));
+        let mut definition = program(generated.parts.clone());
+        definition.deadline = (seed % 6 == 5).then_some(Deadline {
+            after_ms: 200_000,
+            then: if seed.is_multiple_of(5) {
+                Directive::Park
+            } else {
+                Directive::Compensate
+            },
+            warn_ms: Some(100_000),
+        });
+        let mut dialogue = given(definition);
         dialogue.thorough = seed.is_multiple_of(16);
         let payload = serde_json::json!({
             "id": "ORD-42", "total": 10, "yes": true, "no": false, "items": [1, 2, 3],

@@ -705,3 +705,38 @@ fn e1_nested_blocks_and_branches_unwind_from_the_inside() {
         .reply_of("v!c", "ok")
         .expect_compensated();
 }
+
+#[test]
+fn c3_an_unknown_sibling_of_a_pending_pivot_keeps_its_command_id() {
+    let sibling = comp("b").attempts(1);
+    let fork = parallel("fork", None, vec![vec![pivot("pay")], vec![sibling]]);
+    let waiting = || {
+        given(program(vec![comp("first"), fork.clone()]))
+            .event()
+            .reply_of("first", "ok")
+            .silence()
+            .expect_status(Status::Running)
+            .then(|mut d| {
+                d.commands.clear();
+                d
+            })
+    };
+    waiting()
+        .reply_of("pay", "ok")
+        .expect_parked(IncidentKind::RetriesExhausted)
+        .expect_detail("step b: timeout")
+        .retry()
+        .expect_attempt("b", 2)
+        .reply_ok()
+        .expect_completed();
+    waiting()
+        .reply_of("b", "ok")
+        .expect_changed()
+        .reply_of("pay", "ok")
+        .expect_completed();
+    waiting()
+        .reply_of("pay", "refused")
+        .expect_command("b!c")
+        .reply_ok()
+        .expect_command("first!c");
+}
