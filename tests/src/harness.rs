@@ -8,6 +8,7 @@
 pub mod acl;
 pub mod broker;
 pub mod provision;
+pub mod python;
 pub mod redis_server;
 pub mod registry_server;
 pub mod wait;

@@ -22,6 +22,8 @@ mod outage;
 mod outputs;
 #[path = "system/plain_kafka.rs"]
 mod plain_kafka;
+#[path = "system/python.rs"]
+mod python;
 #[path = "system/redrive.rs"]
 mod redrive;
 #[path = "system/start.rs"]

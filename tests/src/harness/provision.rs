@@ -118,6 +118,14 @@ fn fetch_registry(files: &Path) {
     fs::rename(unpacked, files).expect("the cache is writable");
 }
 
+/// Installs a Debian package that brings no command of its own, if that is possible.
+pub(super) fn package(name: &str) {
+    let _lock = lock("packages");
+    if is_root() {
+        install(name);
+    }
+}
+
 fn install(package: &str) {
     let script =
         format!("apt-get update -q && apt-get install -q -y --no-install-recommends {package}");
@@ -141,14 +149,14 @@ fn is_root() -> bool {
 }
 
 /// An exclusive lock between processes; it ends with the value, or with the process.
-fn lock(name: &str) -> File {
+pub(super) fn lock(name: &str) -> File {
     let path = cache().join(format!("{name}.lock"));
     let file = File::create(path).expect("the cache is writable");
     file.lock().expect("the cache can be locked");
     file
 }
 
-fn cache() -> PathBuf {
+pub(super) fn cache() -> PathBuf {
     let directory = cache_path();
     fs::create_dir_all(&directory).expect("the cache can be created");
     directory

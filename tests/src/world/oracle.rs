@@ -282,13 +282,12 @@ impl Verdict {
                 .filter(of_saga)
                 .filter(|(_, e)| matches!(e, Entry::Effect(_)))
                 .map(|(c, _)| c)
-                .filter(|command| !world.is_harmless(command))
                 .collect();
             match instance.status {
                 Status::Completed if id.starts_with("order/") && effects.len() != 3 => {
                     self.wrong(format!("{id} is completed with effects {effects:?}"));
                 }
-                Status::Compensated if !effects.is_empty() => {
+                Status::Compensated if effects.iter().any(|c| !world.is_harmless(c)) => {
                     self.wrong(format!(
                         "{id} is compensated but effects stand: {effects:?}"
                     ));
