@@ -461,3 +461,24 @@ fn measures_are_taken_when_the_saga_completes() {
             .any(|e| matches!(e, Effect::Note(n) if measured(n)))
     );
 }
+
+#[test]
+fn h1_a_deadline_that_passes_with_a_wait_that_parks_is_not_lost() {
+    let mut definition = bounded(
+        vec![wait("event").catch("timeout", Directive::Park)],
+        Directive::Compensate,
+    );
+    definition.deadline = definition.deadline.map(|deadline| Deadline {
+        after_ms: 60_000,
+        warn_ms: None,
+        ..deadline
+    });
+    given(definition)
+        .event()
+        .silence()
+        .expect_parked(IncidentKind::Declared)
+        .expect_detail("step event")
+        .retry()
+        .expect_note(|note| *note == Note::DeadlinePassed)
+        .expect_compensated();
+}
