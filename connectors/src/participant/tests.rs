@@ -187,7 +187,7 @@ fn a_failure_runs_again() {
 }
 
 #[test]
-fn a_compensation_that_overtakes_its_command_wins() {
+fn d2_a_compensation_that_overtakes_its_command_wins() {
     let mut world = World::new();
     let running = world.start();
     world.send("1/pay!c", 1, json!(0));

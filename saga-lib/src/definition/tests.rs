@@ -108,6 +108,43 @@ fn a_step_is_before_at_or_after_the_pivot() {
     assert_eq!(definition.nodes[5].next, None);
 }
 
+/// A saga with these steps, each written on one line.
+fn with_steps(steps: &[&str]) -> String {
+    let head = "saga: order\nversion: 1\nstart: { topic: t, as: order, key: order.id }\nsteps:\n";
+    let lines = steps.iter().map(|step| format!("  - {step}\n"));
+    format!("{head}{}", lines.collect::<String>())
+}
+
+#[test]
+fn c1_every_path_has_at_most_one_pivot_and_no_compensatable_step_after_it() {
+    let back = "{ id: a, command: a.do, compensate: a.undo }";
+    let pivot = "{ id: p, command: p.do, pivot: true }";
+    let after = "{ id: z, command: z.do }";
+    let good = [back, pivot, after];
+    assert!(compile("good.yaml", &with_steps(&good)).is_ok());
+    let arms = "{ id: c, choice: [ { when: order.a, steps: [ { id: p, command: p.do, pivot: true } ] }, \
+                { otherwise: [ { id: q, command: q.do, pivot: true } ] } ] }";
+    assert!(compile("arms.yaml", &with_steps(&[back, arms, after])).is_ok());
+    let torn = "{ id: c, choice: [ { when: order.a, steps: [ { id: p, command: p.do, pivot: true } ] } ] }";
+    let cases: [(&[&str], &str); 5] = [
+        (
+            &[back, pivot, "{ id: q, command: q.do, pivot: true }"],
+            codes::SECOND_PIVOT,
+        ),
+        (&[pivot, back], codes::USELESS_COMPENSATION),
+        (&[after, pivot], codes::NO_COMPENSATION),
+        (&[torn, after], codes::TORN_PIVOT),
+        (
+            &["{ id: l, loop: [ { id: p, command: p.do, pivot: true } ], until: order.a, max: 2 }"],
+            codes::MISPLACED_PIVOT,
+        ),
+    ];
+    for (steps, code) in cases {
+        let found = codes_of(&with_steps(steps));
+        assert!(found.contains(&code), "{steps:?}: {found:?}");
+    }
+}
+
 #[test]
 fn deep_nesting_is_an_error() {
     for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", "")] {

@@ -70,13 +70,13 @@ fn every_point_is_in_a_chain() {
 }
 
 #[test]
-fn killed_at_every_boundary_of_a_batch() {
+fn d7_killed_at_every_boundary_of_a_batch() {
     let _took = Took::new("killed_at_every_boundary_of_a_batch");
     chain(&BATCH);
 }
 
 #[test]
-fn killed_at_every_boundary_of_a_commit() {
+fn d7_killed_at_every_boundary_of_a_commit() {
     let _took = Took::new("killed_at_every_boundary_of_a_commit");
     chain(&COMMIT);
 }

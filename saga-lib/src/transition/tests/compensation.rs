@@ -50,6 +50,25 @@ fn a_compensation_names_the_execution_it_compensates() {
     assert_eq!(pending[0].0, command.id);
 }
 
+/// What a counter-command answers is no state to put back: data, variables and results stay as they were seen.
+#[test]
+fn a2_a_compensation_restores_nothing_but_what_its_participant_undid() {
+    let changing = set("changed", "note", literal(json!("changed")));
+    let nodes = vec![compensatable("credit"), changing, compensatable("stock")];
+    let turned = given(definition(nodes))
+        .event()
+        .expect_command("credit")
+        .reply_ok()
+        .expect_command("stock")
+        .reply_refused()
+        .expect_command("credit!c");
+    let seen = turned.here().data.clone();
+    assert_eq!(seen["note"], json!("changed"));
+    let confirmed = turned.reply_ok().expect_compensated();
+    assert_eq!(confirmed.here().steps["credit"], StepStatus::Compensated);
+    assert_eq!(seen["credit"], json!({ "from": "ok" }));
+}
+
 #[test]
 fn a4_a_refused_step_is_never_compensated() {
     given(booking())
