@@ -2,7 +2,7 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `#<hash>` | bundle: canonical IR as text, source and file name |
+//! | `#<hash>` | bundle: canonical IR as text, source, file name, used files |
 //! | `<name>@<version>` | hash of that version |
 //! | `<name>` | active version, its hash and since when |
 //! | `@installation` | UUID and number of lanes |
@@ -50,6 +50,17 @@ pub struct Bundle {
     pub source: String,
     /// Name of the file it stood in.
     pub file: String,
+    /// Contract and fragment files it used, in the order they were read.
+    pub used: Vec<Used>,
+}
+
+/// A file that a definition used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Its name, as the definition's folder sees it.
+    pub file: String,
+    /// Its text.
+    pub text: String,
 }
 
 impl Bundle {
@@ -60,7 +71,14 @@ impl Bundle {
             ir,
             source: source.into(),
             file: file.into(),
+            used: Vec::new(),
         }
+    }
+
+    /// The same with the files it used.
+    #[must_use]
+    pub fn using(self, used: Vec<Used>) -> Self {
+        Self { used, ..self }
     }
 
     /// `name@version#hash`.
@@ -177,6 +195,8 @@ struct StoredBundle {
     ir: String,
     source: String,
     file: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    used: Vec<Used>,
 }
 
 /// The value of a version's alias.

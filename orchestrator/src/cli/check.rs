@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use saga_lib::definition::{self, Diagnostic, Severity};
 use saga_lib::ir::Definition;
+use schemas::bundle::Used;
 use serde::Serialize;
 
 use super::Error;
@@ -40,8 +41,10 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
 /// One checked file.
 pub(super) struct Checked {
     pub(super) name: String,
-    /// The definition and its source.
+    /// The definition, its source and the files it used.
     pub(super) result: Result<(Definition, String), Mistakes>,
+    /// Contract and fragment files it used.
+    pub(super) used: Vec<Used>,
     /// What may go wrong with a good definition, and the same for people.
     pub(super) warnings: (Vec<Diagnostic>, String),
 }
@@ -99,6 +102,7 @@ pub(super) fn check_all(files: &[PathBuf], color: bool) -> Vec<Checked> {
 
 fn check_one(name: &str, path: &Path, color: bool) -> Checked {
     let mut warnings = (Vec::new(), String::new());
+    let mut used = Vec::new();
     let result = match std::fs::read_to_string(path) {
         Err(error) => Err(Mistakes::File(format!("cannot be read: {error}"))),
         Ok(source) => {
@@ -108,6 +112,7 @@ fn check_one(name: &str, path: &Path, color: bool) -> Checked {
             match compiled.definition {
                 Some(definition) => {
                     warnings = (found, text);
+                    used = beside(path, compiled.sources);
                     Ok((definition, source))
                 }
                 None => Err(Mistakes::Text(found, text)),
@@ -118,7 +123,22 @@ fn check_one(name: &str, path: &Path, color: bool) -> Checked {
         name: name.to_owned(),
         result,
         warnings,
+        used,
     }
+}
+
+/// Used files under the names by which the definition's folder knows them; the first source is the definition itself.
+fn beside(path: &Path, sources: Vec<definition::Source>) -> Vec<Used> {
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let used = sources.into_iter().skip(1).map(|source| {
+        let name = Path::new(&source.name);
+        let name = name.strip_prefix(folder).unwrap_or(name);
+        Used {
+            file: name.display().to_string(),
+            text: source.text,
+        }
+    });
+    used.collect()
 }
 
 /// Largest used file that is read at all; the compiler's own bound is lower.

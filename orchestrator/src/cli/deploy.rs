@@ -88,7 +88,7 @@ pub fn publish<L: Log>(
 fn bundle(file: Checked) -> Option<Bundle> {
     let (definition, source) = file.result.ok()?;
     let name = Path::new(&file.name).file_name()?;
-    Some(Bundle::new(definition, source, name.to_string_lossy()))
+    Some(Bundle::new(definition, source, name.to_string_lossy()).using(file.used))
 }
 
 /// Directories stand for the `*.yaml` and `*.yml` in them, sorted, so that every machine deploys in one order.

@@ -91,6 +91,7 @@ fn bundle(key: &str, expected: &str, value: &[u8]) -> Result<Bundle, Error> {
         ir: typed::<Definition>(key, stored.ir.as_bytes())?,
         source: stored.source,
         file: stored.file,
+        used: stored.used,
     })
 }
 

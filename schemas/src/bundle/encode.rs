@@ -20,6 +20,7 @@ pub fn encode_bundle(topics: &Topics, bundle: &Bundle) -> Outgoing {
         ir,
         source: bundle.source.clone(),
         file: bundle.file.clone(),
+        used: bundle.used.clone(),
     };
     outgoing(topics, &key, &stored)
 }

@@ -37,7 +37,11 @@ fn definition() -> Definition {
 }
 
 fn bundle() -> Bundle {
-    Bundle::new(definition(), "saga: order\n", "order.yaml")
+    let used = Used {
+        file: "contracts/sales.yaml".to_owned(),
+        text: "contract: sales\n".to_owned(),
+    };
+    Bundle::new(definition(), "saga: order\n", "order.yaml").using(vec![used])
 }
 
 fn read(out: Outgoing) -> Result<Entry, Error> {

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod structures;
+
 /// Written by the first release of layout 1. These files are never changed: stored documents look like this.
 const GOLDEN_M: &[u8] = include_bytes!("../../tests/golden/state-1M.bin");
 const GOLDEN_J: &[u8] = include_bytes!("../../tests/golden/state-1J.json");
