@@ -30,31 +30,14 @@ pub fn encode_event(
     event: &Event,
     origin: &Origin<'_>,
 ) -> Outgoing {
-    let source = envelope::source(topics.app());
-    let mut headers = Envelope {
-        id: origin.id,
-        r#type: event.r#type.as_deref().unwrap_or_default(),
-        source: &source,
-        subject: Some(&event.key),
-        correlation: Some(saga.as_str()),
-        traceparent: origin.traceparent,
-        ..Envelope::default()
-    }
-    .headers();
-    if event.r#type.is_none() {
-        headers.0.retain(|(name, _)| name != headers::CE_TYPE);
-    }
-    headers.push(headers::KIND, kind::EVENT);
-    headers.push(headers::DEFINITION, definition);
-    headers.push(headers::BIND, event.bind.as_str());
-    headers.push(headers::TRIGGER, event.trigger.as_str());
-    Outgoing {
-        topic: topics.inbox(),
-        partition: Some(lane_of_saga(saga, lanes)),
-        key: Some(event.key.clone().into_bytes()),
-        value: Some(event.payload.to_string().into_bytes()),
-        headers,
-    }
+    let about = (event.r#type.as_deref(), event.key.as_str());
+    let mut out = business(topics, lanes, saga, about, origin);
+    out.headers.push(headers::KIND, kind::EVENT);
+    out.headers.push(headers::DEFINITION, definition);
+    out.headers.push(headers::BIND, event.bind.as_str());
+    out.headers.push(headers::TRIGGER, event.trigger.as_str());
+    out.value = Some(event.payload.to_string().into_bytes());
+    out
 }
 
 /// A business event for the instances that await it.
@@ -66,29 +49,43 @@ pub fn encode_awaited(
     event: &Awaited,
     origin: &Origin<'_>,
 ) -> Outgoing {
+    let about = (event.r#type.as_deref(), event.key.as_str());
+    let mut out = business(topics, lanes, saga, about, origin);
+    out.headers.push(headers::KIND, kind::AWAITED);
+    out.headers.push(headers::DEFINITION, definition);
+    out.headers.push(headers::TOPIC, event.topic.as_str());
+    out.headers.push(headers::TRIGGER, event.event.as_str());
+    out.value = Some(event.payload.to_string().into_bytes());
+    out
+}
+
+/// What both have in common: envelope, lane and key.
+fn business(
+    topics: &Topics,
+    lanes: u32,
+    saga: &SagaId,
+    (r#type, key): (Option<&str>, &str),
+    origin: &Origin<'_>,
+) -> Outgoing {
     let source = envelope::source(topics.app());
     let mut headers = Envelope {
         id: origin.id,
-        r#type: event.r#type.as_deref().unwrap_or_default(),
+        r#type: r#type.unwrap_or_default(),
         source: &source,
-        subject: Some(&event.key),
+        subject: Some(key),
         correlation: Some(saga.as_str()),
         traceparent: origin.traceparent,
         ..Envelope::default()
     }
     .headers();
-    if event.r#type.is_none() {
+    if r#type.is_none() {
         headers.0.retain(|(name, _)| name != headers::CE_TYPE);
     }
-    headers.push(headers::KIND, kind::AWAITED);
-    headers.push(headers::DEFINITION, definition);
-    headers.push(headers::TOPIC, event.topic.as_str());
-    headers.push(headers::TRIGGER, event.event.as_str());
     Outgoing {
         topic: topics.inbox(),
         partition: Some(lane_of_saga(saga, lanes)),
-        key: Some(event.key.clone().into_bytes()),
-        value: Some(event.payload.to_string().into_bytes()),
+        key: Some(key.as_bytes().to_vec()),
+        value: None,
         headers,
     }
 }
