@@ -16,6 +16,8 @@ mod forward;
 mod input;
 #[path = "system/limit.rs"]
 mod limit;
+#[path = "system/operators.rs"]
+mod operators;
 #[path = "system/outage.rs"]
 mod outage;
 #[path = "system/outputs.rs"]

@@ -12,7 +12,7 @@ pub enum Status {
     Running,
     /// Going back.
     Compensating,
-    /// Waiting for an operator; [`Instance::incident`] says why and where it returns to.
+    /// Waiting for an operator; [`super::Instance::incident`] says why and where it returns to.
     Parked,
     /// Stopped by an operator; [`super::Instance::suspended`] says where it returns to.
     Suspended,

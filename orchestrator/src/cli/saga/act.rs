@@ -67,7 +67,7 @@ pub struct SkipArgs {
     pub outcome: Option<String>,
     /// What counts as the reply (JSON, or `@FILE`).
     #[arg(long, value_name = "JSON", value_parser = json, default_value = "null")]
-    pub output: Value,
+    pub reply: Value,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
@@ -139,7 +139,7 @@ pub fn skip(args: &SkipArgs, console: &mut Console<'_>) -> Result<(), Error> {
     sure(args.yes, &question, console)?;
     let act = Act::Skip {
         outcome: args.outcome.clone(),
-        output: args.output.clone(),
+        output: args.reply.clone(),
     };
     send(&args.target, act, console)
 }
