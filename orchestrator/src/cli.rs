@@ -111,3 +111,30 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> Result<(), Error> {
         Command::Dlq(verb) => dlq::run(&verb, console),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// An argument that has the name of a global one is only found out when it is read.
+    #[test]
+    fn arguments_of_a_verb_do_not_clash_with_those_of_all() {
+        let command = Cli::command();
+        let global: Vec<_> = command
+            .get_arguments()
+            .map(|a| a.get_id().clone())
+            .collect();
+        let mut open: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+        while let Some(verb) = open.pop() {
+            let own = verb.get_arguments().filter(|a| !a.is_global_set());
+            for argument in own {
+                let clash = global.contains(argument.get_id());
+                assert!(!clash, "{} of {}", argument.get_id(), verb.get_name());
+            }
+            open.extend(verb.get_subcommands().cloned());
+        }
+        Cli::command().debug_assert();
+    }
+}

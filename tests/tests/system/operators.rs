@@ -117,7 +117,7 @@ fn c3_an_operator_decides_a_pivot_that_nobody_answers_for() {
         "--input",
         r#"{"to":"elsewhere"}"#,
     ];
-    is_refused(&world, &retry, "its outcome is unknown");
+    is_refused(&world, &retry, "outcome is unknown");
     does(&world, &["saga", "skip", &sagas[0], "--yes"], "completed");
     let refused = ["saga", "skip", &sagas[1], "--yes", "--outcome", "refused"];
     does(&world, &refused, "compensating");
