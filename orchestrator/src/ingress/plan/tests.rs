@@ -132,3 +132,107 @@ fn dead_letters_that_come_back_are_counted_by_their_original_topic() {
     ];
     assert_eq!(outcome.stats.redriven, expected.into_iter().collect());
 }
+
+/// A version of a saga that awaits a delivery by its own key, and whose service answers in a topic of its own.
+fn waiting(version: u32) -> Bundle {
+    let contract = "contract: c\nstock.reserve: { topic: stock.commands, send: Reserve, success: { ok: Done }, effect: none, \
+                    replies: { topic: stock.events, command: event.commandId } }\n";
+    let source = format!(
+        "saga: delivery\nversion: {version}\nuses: [c.yaml]\nstart: {{ topic: orders, type: Placed, as: order, key: order.id }}\n\
+         steps:\n  - id: reserve\n    command: stock.reserve\n  - id: delivered\n    \
+         await: {{ topic: trucks, type: Delivered, key: event.order, is: =order.id }}\n    timeout: {version}h\n"
+    );
+    let files = |_: &str| Ok(contract.to_owned());
+    let compiled = saga_lib::definition::compile_with("x.yaml", &source, &files);
+    let ir = compiled.definition.expect("compiles");
+    Bundle::new(ir, source, "x.yaml")
+}
+
+fn on(topic: &str, r#type: &str, value: &str) -> Received {
+    Received {
+        partition: Partition::new(topic, 0),
+        ..order(7, r#type, value)
+    }
+}
+
+/// Inbox records of a plan, decoded.
+fn inputs(outcome: &Outcome) -> Vec<schemas::inbox::Inbox> {
+    let outputs = outcome.plan.outputs.iter();
+    let inbox = outputs.filter(|o| o.class == OutputClass::Inbox);
+    let records = inbox.map(|o| o.record.clone().received(0, 0, 0));
+    let decode = |record| schemas::inbox::decode(&record).expect("an inbox record");
+    records.map(decode).collect()
+}
+
+#[test]
+fn d6_an_awaited_event_reaches_its_saga_once_however_many_versions_await_it() {
+    let both = [waiting(1), waiting(2)];
+    let event = on("trucks", "Delivered", r#"{"order":"D-1","parcels":2}"#);
+    let outcome = planned(&both, &[event]);
+    let [
+        schemas::inbox::Inbox::Awaited {
+            saga, definition, ..
+        },
+    ] = &inputs(&outcome)[..]
+    else {
+        panic!("{:?}", outcome.plan.outputs);
+    };
+    assert_eq!(saga.as_str(), "delivery/D-1");
+    assert_eq!(
+        *definition,
+        both[1].reference().to_string(),
+        "the active version"
+    );
+    let other = on("trucks", "Left", r#"{"order":"D-1"}"#);
+    assert!(inputs(&planned(&both, &[other])).is_empty());
+}
+
+#[test]
+fn an_awaited_event_without_its_key_is_set_aside() {
+    let outcome = planned(
+        &[waiting(1)],
+        &[on("trucks", "Delivered", r#"{"parcels":2}"#)],
+    );
+    let [letter] = &outcome.plan.outputs[..] else {
+        panic!("{:?}", outcome.plan.outputs);
+    };
+    let letter = schemas::dead_letter::decode(&letter.record.clone().received(0, 0, 0)).unwrap();
+    assert_eq!(letter.class, "key");
+    assert!(
+        letter.message.contains("`await` of trucks"),
+        "{}",
+        letter.message
+    );
+}
+
+#[test]
+fn a_reply_in_a_topic_of_the_service_goes_to_the_command_it_names() {
+    let answer = r#"{"commandId":"delivery/D-1/reserve","code":7}"#;
+    let outcome = planned(&[waiting(1)], &[on("stock.events", "Done", answer)]);
+    let [schemas::inbox::Inbox::Reply { command, input, .. }] = &inputs(&outcome)[..] else {
+        panic!("{:?}", outcome.plan.outputs);
+    };
+    assert_eq!(command.to_string(), "delivery/D-1/reserve");
+    let saga_lib::input::Kind::Reply(reply) = &input.kind else {
+        panic!("{input:?}");
+    };
+    // Its contract says by the type what it means.
+    assert_eq!(
+        (reply.outcome.as_str(), reply.r#type.as_deref()),
+        ("", Some("Done"))
+    );
+    assert_eq!(reply.code.as_deref(), Some("7"));
+}
+
+#[test]
+fn events_in_a_reply_topic_that_answer_nothing_of_ours_are_no_mistakes() {
+    let strangers = [
+        r#"{"stock":3}"#,
+        r#"{"commandId":"no command"}"#,
+        r#"{"commandId":"order/O-1/reserve"}"#,
+    ];
+    for value in strangers {
+        let outcome = planned(&[waiting(1)], &[on("stock.events", "Done", value)]);
+        assert!(outcome.plan.outputs.is_empty(), "{value}");
+    }
+}
