@@ -8,6 +8,7 @@
 //!
 //! Absent on purpose: saga ids, keys, offsets and error texts as labels; they belong into logs and the history.
 
+pub mod business;
 pub mod definition;
 pub mod gauge;
 pub mod guard;
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{Encoder, IntGauge, Registry, TextEncoder};
 
+pub use business::Business;
 pub use definition::{DefinitionMetrics, Sagas, StepMetrics};
 pub use kafka::Kafka;
 pub use lanes::Lanes;
@@ -75,6 +77,7 @@ struct Inner {
     lanes: Lanes,
     redis: Redis,
     sagas: Sagas,
+    business: Business,
     definitions: Mutex<HashMap<(String, u32), Arc<DefinitionMetrics>>>,
 }
 
@@ -97,6 +100,7 @@ impl Metrics {
             lanes: Lanes::new(&r)?,
             redis: Redis::new(&r)?,
             sagas: Sagas::new(&r)?,
+            business: Business::new(&r)?,
             definitions: Mutex::default(),
             build,
             registry: registry.clone(),
@@ -132,6 +136,11 @@ impl Metrics {
     /// Calls of the store.
     pub fn redis(&self) -> &Redis {
         &self.0.redis
+    }
+
+    /// Milestones, service levels and business numbers.
+    pub fn business(&self) -> &Business {
+        &self.0.business
     }
 
     /// Dead letters and other counts of sagas that belong to no single definition.

@@ -308,6 +308,20 @@ impl Observer {
                     .inc();
             }
             Note::Parked { kind, .. } | Note::IncidentOpened { kind, .. } => of.incident(*kind),
+            Note::Milestone { name, .. } => {
+                self.metrics.business().milestone(&of.name, name, age_ms);
+            }
+            Note::ServiceLevelMet { step } => {
+                self.metrics.business().service_level(&of.name, step, true);
+            }
+            Note::ServiceLevelMissed { step } => {
+                self.metrics.business().service_level(&of.name, step, false);
+            }
+            Note::Measured { values } => {
+                for (measure, value) in values {
+                    self.metrics.business().value(&of.name, measure, value);
+                }
+            }
             Note::Finished { status } => {
                 if let Some(outcome) = saga_outcome(*status) {
                     of.finished.at(outcome).inc();

@@ -146,6 +146,11 @@ pub enum Note {
         /// Its name.
         name: String,
     },
+    /// A step with an `sla` was done in time.
+    ServiceLevelMet {
+        /// Step id.
+        step: String,
+    },
     /// A step takes longer than its `sla` says.
     ServiceLevelMissed {
         /// Step id.

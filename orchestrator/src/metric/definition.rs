@@ -143,7 +143,8 @@ pub struct DefinitionMetrics {
     pub replies_duplicate: IntCounter,
     /// `skald_replies_orphaned_total{def}`.
     pub replies_orphaned: IntCounter,
-    name: String,
+    /// Name of the definition.
+    pub name: String,
     active: HashMap<Status, LaneSum>,
     incidents: HashMap<IncidentKind, IntCounter>,
     incidents_open: HashMap<IncidentKind, LaneSum>,

@@ -22,7 +22,7 @@ impl<'a> Register<'a> {
         Self { registry, overflow }
     }
 
-    fn add<C: Collector + Clone + 'static>(&self, collector: C) -> Result<C, Error> {
+    pub(super) fn add<C: Collector + Clone + 'static>(&self, collector: C) -> Result<C, Error> {
         self.registry.register(Box::new(collector.clone()))?;
         Ok(collector)
     }

@@ -66,6 +66,26 @@ fn handles_count_into_their_series() {
 }
 
 #[test]
+fn what_matters_to_the_business_is_counted() {
+    let metrics = metrics();
+    let business = metrics.business();
+    business.milestone("order", "paid", 90_000);
+    business.service_level("order", "ship", true);
+    business.service_level("order", "ship", false);
+    business.value("order", "revenue", &serde_json::json!(12.5));
+    business.value("order", "revenue", &serde_json::json!("much"));
+    business.value("order", "revenue", &serde_json::json!(-1));
+    let lines = [
+        "skald_milestones_total{def=\"order\",milestone=\"paid\"} 1",
+        "skald_milestone_seconds_sum{def=\"order\",milestone=\"paid\"} 90",
+        "skald_sla_total{def=\"order\",result=\"met\",sla=\"ship\"} 1",
+        "skald_sla_total{def=\"order\",result=\"breached\",sla=\"ship\"} 1",
+        "skald_business_value_total{def=\"order\",measure=\"revenue\",outcome=\"completed\"} 12.5",
+    ];
+    lines.iter().for_each(|line| check_line(&metrics, line));
+}
+
+#[test]
 fn a_lane_that_moves_away_takes_its_instances_with_it() {
     let metrics = metrics();
     let order = metrics.definition("order", 1);

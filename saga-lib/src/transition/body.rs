@@ -57,7 +57,7 @@ pub(super) fn fork(
     }
     if branches.is_empty() {
         close(turn, fork);
-        return done(turn, frame, ix);
+        return done(turn, frame, ix, None);
     }
     Ok(())
 }
@@ -144,7 +144,7 @@ pub(super) fn end(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
         FrameKind::Round { index, element, .. } => rounded(turn, &frame, *index, *element),
         FrameKind::Scope { .. } => {
             close(turn, id);
-            done(turn, frame.parent, frame.node)
+            done(turn, frame.parent, frame.node, frame.sla_ms)
         }
         FrameKind::Catch(caught) => {
             close(turn, id);
@@ -184,10 +184,10 @@ fn opened(
 }
 
 /// A structure came to its end: the sequence around it goes on.
-fn done(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx) -> Result<(), Halt> {
+fn done(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx, sla_ms: Option<i64>) -> Result<(), Halt> {
     let node = turn.node(ix)?;
     turn.step_is(&node.step, StepStatus::Succeeded);
-    run::milestone(turn, node);
+    run::reached(turn, node, sla_ms);
     turn.go(frame, node.next);
     Ok(())
 }
@@ -207,7 +207,7 @@ fn arrived(turn: &mut Turn<'_>, branch: &Frame) -> Result<(), Halt> {
         return Ok(());
     }
     *joined = true;
-    fork.sla_ms = None;
+    let sla_ms = fork.sla_ms.take();
     let (id, parent, ix) = (fork.id, fork.parent, fork.node);
     let others = turn.instance.frames.iter().filter(|f| f.parent == id);
     let others: Vec<FrameId> = others.map(|f| f.id).collect();
@@ -218,7 +218,7 @@ fn arrived(turn: &mut Turn<'_>, branch: &Frame) -> Result<(), Halt> {
         unwind::begin(turn, other, "lost", Value::Null)?;
     }
     compensate::let_stand(turn);
-    done(turn, parent, ix)
+    done(turn, parent, ix, sla_ms)
 }
 
 fn needed(turn: &Turn<'_>, ix: NodeIx) -> Result<u32, Halt> {
@@ -330,7 +330,7 @@ fn walked(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
         let list = kept.into_values().collect();
         turn.store(frame.parent, node.result(), Value::Array(list));
     }
-    done(turn, frame.parent, frame.node)
+    done(turn, frame.parent, frame.node, frame.sla_ms)
 }
 
 fn items(

@@ -123,7 +123,7 @@ pub(super) fn succeeded(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result
     if stopped {
         return Ok(());
     }
-    run::milestone(turn, node);
+    run::reached(turn, node, token.sla_ms);
     let entry = catch::entry(node, &[&reply.outcome]);
     match entry.map(|catch| (catch.run, catch.then)) {
         None | Some((None, Directive::Continue | Directive::Retry)) => {

@@ -63,8 +63,13 @@ pub(super) fn publish(
     Ok(())
 }
 
-/// Notes that a step reached a point that counts for the business.
-pub(super) fn milestone(turn: &mut Turn<'_>, node: &Node) {
+/// Notes what a step that was done means for the business. `sla_ms` is its service level, unless it was told as missed.
+pub(super) fn reached(turn: &mut Turn<'_>, node: &Node, sla_ms: Option<i64>) {
+    if sla_ms.is_some() {
+        turn.note(Note::ServiceLevelMet {
+            step: node.step.clone(),
+        });
+    }
     if let Some(name) = &node.milestone {
         turn.note(Note::Milestone {
             step: node.step.clone(),
@@ -195,7 +200,7 @@ fn ran(turn: &mut Turn<'_>, node: &Node) {
         step: node.step.clone(),
     });
     turn.moment(format!("{}: done", node.step));
-    milestone(turn, node);
+    reached(turn, node, None);
 }
 
 fn skipped(turn: &mut Turn<'_>, step: &str) {

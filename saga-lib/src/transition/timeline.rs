@@ -39,7 +39,11 @@ pub(super) fn sentence(note: &Note) -> Option<String> {
         Note::DeadlinePassed => "the deadline passed".to_owned(),
         Note::Suspended => "suspended".to_owned(),
         // Whoever starts a step says whether a command went out.
-        Note::StepStarted { .. } | Note::Queued | Note::Expired | Note::Measured { .. } => {
+        Note::StepStarted { .. }
+        | Note::Queued
+        | Note::Expired
+        | Note::Measured { .. }
+        | Note::ServiceLevelMet { .. } => {
             return None;
         }
     })

@@ -81,7 +81,7 @@ pub(super) fn ended(
     }
     turn.step_is(&node.step, StepStatus::Succeeded);
     turn.moment(format!("{}: {outcome}", node.step));
-    run::milestone(turn, node);
+    run::reached(turn, node, token.sla_ms);
     let Some(entry) = catch::entry(node, &[outcome]) else {
         turn.go(token.frame, node.next);
         return Ok(());

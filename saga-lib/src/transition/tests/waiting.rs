@@ -425,6 +425,26 @@ fn a_service_level_is_told_once() {
 }
 
 #[test]
+fn a_service_level_that_is_kept_is_told_once() {
+    let quick = |part: Part| part.but(|node| node.sla_ms = Some(1_000));
+    let met = |note: &Note| matches!(note, Note::ServiceLevelMet { .. });
+    let steps = [
+        quick(comp("a")),
+        quick(parallel("fork", None, vec![vec![comp("a")]])),
+        quick(block("block", vec![comp("a")])),
+    ];
+    for part in steps {
+        begin(vec![part]).reply_of("a", "ok").expect_note(met);
+    }
+    begin(vec![quick(wait("a"))])
+        .awaited("Came", "E")
+        .expect_note(met);
+    let late = begin(vec![quick(comp("a"))]).silence().reply_of("a", "ok");
+    let told = |e: &Effect| matches!(e, Effect::Note(n) if met(n));
+    assert!(!late.effects.iter().any(told), "missed before");
+}
+
+#[test]
 fn milestones_are_told_when_the_step_succeeds() {
     let point = |part: Part| part.but(|node| node.milestone = Some("paid".to_owned()));
     let reached = |note: &Note| matches!(note, Note::Milestone { name, .. } if name == "paid");
