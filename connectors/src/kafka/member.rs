@@ -7,6 +7,7 @@
 
 mod assignment;
 mod positions;
+mod stall;
 
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use super::{failure, record};
 
 use assignment::Assignments;
 use positions::Positions;
+use stall::Stalls;
 
 /// A member of a group.
 pub struct Member {
@@ -36,6 +38,7 @@ pub struct Member {
     auto_start: Option<Begin>,
     /// Partitions that are to be started automatically and were not yet.
     unstarted: Vec<Partition>,
+    stalls: Stalls,
     request: Duration,
 }
 
@@ -52,6 +55,7 @@ impl Member {
             deferred: None,
             auto_start: group.auto_start,
             unstarted: Vec::new(),
+            stalls: Stalls::new(Instant::now()),
             request: settings.timeouts.request,
         };
         member.subscribe(&group.topics)?;
@@ -84,6 +88,7 @@ impl Member {
         let error = self.fill(&mut batch, probe);
         // Before the caller hears of the assignment: what is written after that comes behind the beginning.
         self.start_automatically();
+        self.mend_stalls(probe);
         self.generation = self.consumer.group_metadata();
         match error {
             Some(error) if batch.polled.records.is_empty() && batch.polled.assigned.is_none() => {
@@ -137,6 +142,32 @@ impl Member {
         match assignment::start_all(consumer, unstarted, begin, *request, positions) {
             Ok(()) => unstarted.clear(),
             Err(error) => warn!(error = %error, "Partitions could not be started; trying again."),
+        }
+    }
+
+    /// Assigns again if a partition that was started automatically delivers nothing although there is more.
+    fn mend_stalls(&mut self, probe: &Probe) {
+        if self.auto_start.is_none() || !self.unstarted.is_empty() {
+            return;
+        }
+        for (partition, position) in self.stalls.suspects(Instant::now(), &self.positions) {
+            // A broker that does not answer is another problem, and told elsewhere.
+            let Ok((_, end)) = probe.extent(&partition) else {
+                return;
+            };
+            if self.stalls.is_stalled(&partition, position, end) {
+                warn!(
+                    topic = partition.topic,
+                    partition = partition.number,
+                    position,
+                    end,
+                    "Partition delivers nothing although there is more; assigning again."
+                );
+                if let Err(error) = self.reassign() {
+                    warn!(error = %error, "Partitions could not be assigned again.");
+                }
+                return;
+            }
         }
     }
 
