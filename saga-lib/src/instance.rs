@@ -213,6 +213,11 @@ impl Instance {
         self.frames.iter().find(|frame| frame.id == id)
     }
 
+    /// The open frame `id`, to change it.
+    pub fn frame_mut(&mut self, id: FrameId) -> Option<&mut Frame> {
+        self.frames.iter_mut().find(|frame| frame.id == id)
+    }
+
     /// The frame `id` and those around it, innermost first.
     pub fn around(&self, id: FrameId) -> impl Iterator<Item = &Frame> {
         std::iter::successors(self.frame(id), |frame| self.frame(frame.parent))

@@ -17,9 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::file::Scenario;
 use super::play::{Script, key, name};
-use super::world::{Answer, START_MS, Stop, World};
+use super::world::{Answer, Stop, World};
 use crate::effect::{Command, Effect, Note};
-use crate::input::Awaited;
 use crate::instance::{IncidentKind, Status};
 use crate::ir::{Compensation, Definition, Kind, Node, StepKind};
 
@@ -57,7 +56,7 @@ pub fn check(definition: &Definition, scenario: &Scenario) -> Result<Vec<Broken>
         (
             "through the document",
             Trouble {
-                document: true,
+                crashes: true,
                 ..Trouble::default()
             },
         ),
@@ -89,7 +88,7 @@ struct Trouble {
     /// Answers to compensations come twice.
     confirmed_twice: bool,
     /// The instance goes through its document after every input.
-    document: bool,
+    crashes: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -166,40 +165,11 @@ impl Laws<'_> {
     fn run(&self, trouble: &Trouble) -> Run {
         let mut world = World::new(self.definition);
         world.twice = trouble.twice;
-        world.trigger(
-            self.scenario.r#type.as_deref(),
-            &self.key,
-            &self.scenario.start,
-        );
-        for (number, event) in self.scenario.events.iter().enumerate() {
-            let awaited = Awaited {
-                key: self.key.clone(),
-                topic: event.topic.clone(),
-                r#type: event.r#type.clone(),
-                event: format!("event-{number}"),
-                payload: event.payload.clone(),
-            };
-            world.event(START_MS + event.after_ms, awaited);
-        }
+        world.crashes = trouble.crashes;
+        world.stage(self.scenario, &self.key);
         let mut books: BTreeMap<String, Known> = BTreeMap::new();
         let mut script = Script::new(&self.scenario.replies);
-        let mut stop = Stop::Rest;
-        for round in 0.. {
-            while let Some(command) = world.commands.pop_front() {
-                let answer = self.answer(&command, trouble, &mut books, &mut script);
-                world.answer(&command, &answer);
-            }
-            if round > 20_000 {
-                stop = Stop::Livelock;
-                break;
-            }
-            if !world.step() {
-                break;
-            }
-            if trouble.document {
-                through_document(&mut world);
-            }
-        }
+        let stop = world.run(|command| self.answer(command, trouble, &mut books, &mut script));
         self.judge(&world, stop, &books)
     }
 
@@ -402,13 +372,5 @@ fn is_end(run: &Run) -> bool {
             )
         ),
         _ => false,
-    }
-}
-
-/// The instance as it would be read back after a crash.
-fn through_document(world: &mut World<'_>) {
-    let text = serde_json::to_string(&world.instance).unwrap_or_default();
-    if let Ok(read) = serde_json::from_str(&text) {
-        world.instance = read;
     }
 }

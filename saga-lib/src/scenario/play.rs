@@ -11,7 +11,6 @@ use super::world::{Answer, START_MS, Stop, World};
 use crate::effect::{Effect, Note};
 use crate::expr::Scope;
 use crate::id::CommandId;
-use crate::input::Awaited;
 use crate::instance::Instance;
 use crate::ir::Definition;
 
@@ -50,17 +49,7 @@ pub struct Play {
 pub fn play(definition: &Definition, scenario: &Scenario) -> Result<Play, String> {
     let key = key(definition, scenario)?;
     let mut world = World::new(definition);
-    world.trigger(scenario.r#type.as_deref(), &key, &scenario.start);
-    for (number, event) in scenario.events.iter().enumerate() {
-        let awaited = Awaited {
-            key: key.clone(),
-            topic: event.topic.clone(),
-            r#type: event.r#type.clone(),
-            event: format!("event-{number}"),
-            payload: event.payload.clone(),
-        };
-        world.event(START_MS + event.after_ms, awaited);
-    }
+    world.stage(scenario, &key);
     for (after_ms, act) in &scenario.acts {
         world.act(START_MS + after_ms, act.clone());
     }

@@ -10,7 +10,9 @@ use crate::effect::{Command, Effect};
 use crate::input::{Act, Awaited, Event, Input, Kind, Reply, Signal};
 use crate::instance::{Instance, Status, Wake};
 use crate::ir::Definition;
-use crate::transition::{self, Applied};
+use crate::transition;
+
+use super::file::Scenario;
 
 /// Virtual time of a trigger: 2023-11-14T22:13:20Z.
 pub const START_MS: i64 = 1_700_000_000_000;
@@ -69,14 +71,15 @@ pub struct World<'d> {
     pub now: i64,
     /// Effects of all inputs, in order.
     pub effects: Vec<Effect>,
-    /// What became of each input.
-    pub applied: Vec<(Input, Applied)>,
     /// Commands that nobody has looked at yet.
     pub commands: VecDeque<Command>,
     under_way: BTreeMap<(i64, u64), Kind>,
     sequence: u64,
+    inputs: usize,
     /// Is every input applied twice?
     pub twice: bool,
+    /// Does the instance go through its document after every input, as it would by a crash?
+    pub crashes: bool,
 }
 
 impl<'d> World<'d> {
@@ -87,16 +90,16 @@ impl<'d> World<'d> {
             instance: None,
             now: START_MS,
             effects: Vec::new(),
-            applied: Vec::new(),
             commands: VecDeque::new(),
             under_way: BTreeMap::new(),
             sequence: 0,
+            inputs: 0,
             twice: false,
+            crashes: false,
         }
     }
 
-    /// Puts the trigger on its way.
-    pub fn trigger(&mut self, r#type: Option<&str>, key: &str, payload: &Value) {
+    fn trigger(&mut self, r#type: Option<&str>, key: &str, payload: &Value) {
         let mut starts = self.definition.starts.iter();
         let named = starts
             .clone()
@@ -114,9 +117,19 @@ impl<'d> World<'d> {
         self.put(START_MS, Kind::Event(event));
     }
 
-    /// Puts an awaited event on its way.
-    pub fn event(&mut self, at_ms: i64, event: Awaited) {
-        self.put(at_ms, Kind::Awaited(event));
+    /// Puts the trigger of a scenario and the events that it awaits on their way. `key` is the saga's.
+    pub fn stage(&mut self, scenario: &Scenario, key: &str) {
+        self.trigger(scenario.r#type.as_deref(), key, &scenario.start);
+        for (number, event) in scenario.events.iter().enumerate() {
+            let awaited = Awaited {
+                key: key.to_owned(),
+                topic: event.topic.clone(),
+                r#type: event.r#type.clone(),
+                event: format!("event-{number}"),
+                payload: event.payload.clone(),
+            };
+            self.put(START_MS + event.after_ms, Kind::Awaited(awaited));
+        }
     }
 
     /// Puts an operator's act on its way.
@@ -199,22 +212,34 @@ impl<'d> World<'d> {
 
     fn feed(&mut self, kind: Kind) {
         let input = Input {
-            id: format!("input-{}", self.applied.len() + 1),
+            id: format!("input-{}", self.inputs + 1),
             time_ms: self.now,
             kind,
         };
-        self.apply(input.clone());
+        self.apply(&input);
         if self.twice {
-            self.apply(input);
+            self.apply(&input);
+        }
+        if self.crashes {
+            self.crash();
         }
     }
 
-    fn apply(&mut self, input: Input) {
+    /// What cannot be read back is lost, so that whoever looks at the end sees it.
+    fn crash(&mut self) {
+        let text = serde_json::to_string(&self.instance).ok();
+        let read = text.and_then(|text| serde_json::from_str(&text).ok());
+        self.instance = read.flatten();
+    }
+
+    fn apply(&mut self, input: &Input) {
         let from = self.effects.len();
-        let applied = transition::apply(
+        self.inputs += 1;
+        // What became of it shows in the effects and in the instance.
+        transition::apply(
             self.definition,
             &mut self.instance,
-            &input,
+            input,
             &mut self.effects,
         );
         let sent = self.effects[from..].iter().filter_map(|e| match e {
@@ -222,7 +247,6 @@ impl<'d> World<'d> {
             _ => None,
         });
         self.commands.extend(sent);
-        self.applied.push((input, applied));
     }
 }
 

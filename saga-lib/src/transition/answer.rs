@@ -171,7 +171,7 @@ fn held(turn: &mut Turn<'_>, id: FrameId, reply: &Reply) -> Result<Applied, Halt
     if let Some(at) = query::closed(turn, id) {
         return outcome::answered(turn, at, reply);
     }
-    let frame = turn.instance.frames.iter_mut().find(|f| f.id == id);
+    let frame = turn.instance.frame_mut(id);
     let Some(FrameKind::Catch(caught)) = frame.map(|f| &mut f.kind) else {
         return Ok(given_up(turn, &reply.command.path));
     };

@@ -65,11 +65,7 @@ pub(super) fn take_early(turn: &mut Turn<'_>, at: usize) -> Result<bool, Halt> {
 
 /// Does any wait of the definition take events like this one?
 pub(super) fn is_expected(definition: &Definition, event: &Awaited) -> bool {
-    let mut waits = definition.nodes.iter().filter_map(|node| match &node.kind {
-        Kind::Wait(wait) => Some(wait),
-        _ => None,
-    });
-    waits.any(|wait| wait.events.iter().any(|a| is_kind(a, event)))
+    definition.awaits().any(|a| is_kind(a, event))
 }
 
 /// Offers the event to every wait; true if one took it.

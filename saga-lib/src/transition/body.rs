@@ -72,7 +72,7 @@ pub(super) fn scope(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx) -> Result<(
     let local = scope.with.is_some();
     let id = opened(turn, frame, ix, FrameKind::Scope { local })?;
     let due_ms = scope.timeout_ms.map(|after| turn.now.saturating_add(after));
-    if let Some(frame) = turn.instance.frames.iter_mut().find(|f| f.id == id) {
+    if let Some(frame) = turn.instance.frame_mut(id) {
         frame.data = data;
         frame.due_ms = due_ms;
     }
@@ -177,7 +177,7 @@ fn opened(
     turn.step_is(&node.step, StepStatus::Pending);
     let id = open(turn, parent, ix, kind);
     let sla_ms = node.sla_ms.map(|after| turn.now.saturating_add(after));
-    if let Some(frame) = turn.instance.frames.iter_mut().find(|f| f.id == id) {
+    if let Some(frame) = turn.instance.frame_mut(id) {
         frame.sla_ms = sla_ms;
     }
     Ok(id)
@@ -195,8 +195,7 @@ fn done(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx, sla_ms: Option<i64>) ->
 fn arrived(turn: &mut Turn<'_>, branch: &Frame) -> Result<(), Halt> {
     close(turn, branch.id);
     let needed = needed(turn, branch.node)?;
-    let fork = turn.instance.frames.iter_mut();
-    let Some(fork) = fork.into_iter().find(|f| f.id == branch.parent) else {
+    let Some(fork) = turn.instance.frame_mut(branch.parent) else {
         return Ok(());
     };
     let FrameKind::Fork { arrived, joined } = &mut fork.kind else {
@@ -235,7 +234,7 @@ fn needed(turn: &Turn<'_>, ix: NodeIx) -> Result<u32, Halt> {
 
 /// Begins the next execution of a repetition's body.
 fn round(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
-    let Some(frame) = turn.instance.frames.iter_mut().find(|f| f.id == id) else {
+    let Some(frame) = turn.instance.frame_mut(id) else {
         return Ok(());
     };
     let ix = frame.node;
@@ -297,7 +296,7 @@ fn looped(turn: &mut Turn<'_>, id: FrameId, iterate: &Iterate, enough: bool) -> 
 }
 
 fn gather(turn: &mut Turn<'_>, id: FrameId, index: u32, left: Option<Value>) -> Result<(), Halt> {
-    let frame = turn.instance.frames.iter_mut().find(|f| f.id == id);
+    let frame = turn.instance.frame_mut(id);
     let Some(FrameKind::Iterate {
         items,
         begun,

@@ -173,7 +173,7 @@ fn open(turn: &mut Turn<'_>, matter: Matter, then: Directive) -> FrameId {
     };
     let kind = FrameKind::Catch(Box::new(caught));
     let id = body::open(turn, matter.frame, matter.ix, kind);
-    if let Some(frame) = turn.instance.frames.iter_mut().find(|f| f.id == id) {
+    if let Some(frame) = turn.instance.frame_mut(id) {
         frame.data.insert("error".to_owned(), matter.error);
         frame.data.insert("reply".to_owned(), matter.reply);
     }
@@ -186,16 +186,26 @@ fn stop(turn: &mut Turn<'_>, node: &Node, matter: &Matter, kind: IncidentKind) {
         turn.moment(format!("{}: waits for an operator", node.step));
         return;
     }
-    let path = format!("{}{}", node.step, turn.instance.suffix(matter.frame));
-    let text = |name: &str| matter.error.get(name).and_then(Value::as_str);
+    park_at(turn, (node, matter.frame), matter.error.clone(), kind);
+}
+
+/// Parks because of an outcome; the incident says where, which, after how many attempts, and why.
+pub(super) fn park_at(
+    turn: &mut Turn<'_>,
+    (node, frame): (&Node, FrameId),
+    error: Value,
+    kind: IncidentKind,
+) {
+    let path = format!("{}{}", node.step, turn.instance.suffix(frame));
+    let text = |name: &str| error.get(name).and_then(Value::as_str);
     let cause = text("reason").or_else(|| text("code"));
     let detail = format!(
         "step {path}: {} after {} attempt(s){}",
         text("outcome").unwrap_or("failed"),
-        matter.error.get("attempts").unwrap_or(&Value::Null),
+        error.get("attempts").unwrap_or(&Value::Null),
         cause.map_or_else(String::new, |cause| format!(": {cause}")),
     );
-    turn.instance.error = Some(matter.error.clone());
+    turn.instance.error = Some(error);
     parked::park(turn, kind, Some(&path), detail);
 }
 

@@ -24,7 +24,7 @@ use super::answer::{self, Verdict};
 use super::catch::{self, Matter};
 use super::ladder::Miss;
 use super::turn::{Halt, Turn};
-use super::{Applied, attempt, compensate, parked, query, retreat, run, unwind};
+use super::{Applied, attempt, compensate, query, retreat, run, unwind};
 
 /// New executions of one step that `catch: retry` may begin.
 pub(super) const EXECUTIONS_MAX: u32 = 100;
@@ -243,16 +243,8 @@ pub(super) fn hold(
     let (node, _) = turn.send_at(token.node)?;
     turn.step_is(&node.step, StepStatus::Unknown);
     note_finished(turn, node, &token, "unknown", Some(&failure.outcome));
-    let path = format!("{}{}", node.step, turn.instance.suffix(token.frame));
-    let attempts = token.pending.as_ref().map_or(0, |p| p.attempt);
-    turn.instance.error = Some(failure.error(&node.step, attempts));
-    let cause = failure.reason.as_deref().or(failure.code.as_deref());
-    let detail = format!(
-        "step {path}: {} after {attempts} attempt(s){}",
-        failure.outcome,
-        cause.map_or_else(String::new, |cause| format!(": {cause}")),
-    );
-    parked::park(turn, kind, Some(&path), detail);
+    let error = failed(&token, node, failure);
+    catch::park_at(turn, (node, token.frame), error, kind);
     turn.instance.tokens.push(token);
     Ok(())
 }

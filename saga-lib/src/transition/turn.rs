@@ -215,7 +215,7 @@ impl<'a> Turn<'a> {
         let local = self.instance.around(frame).find(|f| f.is_local());
         match local.map(|f| f.id) {
             Some(id) => {
-                let frame = self.instance.frames.iter_mut().find(|f| f.id == id);
+                let frame = self.instance.frame_mut(id);
                 frame.map(|f| f.data.insert(name.to_owned(), value));
             }
             None => {

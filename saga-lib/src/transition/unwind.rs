@@ -192,7 +192,7 @@ pub(super) fn leave(turn: &mut Turn<'_>, part: FrameId) -> Result<(), Halt> {
 }
 
 fn enter(turn: &mut Turn<'_>, id: FrameId, mode: Mode) -> Result<(), Halt> {
-    if let Some(frame) = turn.instance.frames.iter_mut().find(|f| f.id == id) {
+    if let Some(frame) = turn.instance.frame_mut(id) {
         frame.mode = mode;
     }
     leave(turn, id)

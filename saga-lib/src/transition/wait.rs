@@ -158,7 +158,7 @@ fn due(turn: &Turn<'_>, frame: FrameId, node: &Node, wait: &Wait) -> Result<Opti
 
 /// A block takes longer than it may.
 fn block_over(turn: &mut Turn<'_>, id: FrameId) -> Result<(), Halt> {
-    let Some(frame) = turn.instance.frames.iter_mut().find(|f| f.id == id) else {
+    let Some(frame) = turn.instance.frame_mut(id) else {
         return Ok(());
     };
     frame.due_ms = None;
