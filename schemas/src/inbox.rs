@@ -22,7 +22,7 @@ use saga_lib::input::Input;
 
 use crate::{headers, ids, json, limits};
 
-pub use decode::decode;
+pub use decode::{cause, decode};
 pub use encode::{
     Origin, encode_awaited, encode_event, encode_expire, encode_reply, encode_signal, encode_timer,
     forward,

@@ -74,13 +74,16 @@ fn command(record: &Received) -> Result<CommandId, Error> {
     Err(wrong.unwrap_or(Error::NoCommand))
 }
 
-/// Code or reason: the header, else the field of the body.
-fn cause(
+/// Code or reason of a reply: the header, else the field of the body.
+///
+/// # Errors
+/// A header that is no text.
+pub fn cause(
     record: &Received,
     header: &str,
     payload: &Value,
     field: &str,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<String>, headers::Error> {
     if let Some(text) = headers::optional(&record.headers, header)? {
         return Ok(Some(text.to_owned()));
     }

@@ -12,7 +12,8 @@ use saga_lib::id::{CommandId, SagaId};
 use saga_lib::input::{Awaited, Reply};
 use saga_lib::ir::{Await, Definition, Replies};
 use schemas::event::Decoded;
-use schemas::inbox::{Origin, encode_awaited, encode_reply};
+use schemas::headers;
+use schemas::inbox::{Origin, cause, encode_awaited, encode_reply};
 use schemas::record::{Outgoing, Received};
 use serde_json::Value;
 
@@ -145,20 +146,17 @@ fn command(source: &Replies, decoded: &Decoded) -> Option<CommandId> {
 }
 
 fn reply(cx: &Context<'_>, record: &Received, decoded: &Decoded, command: CommandId) -> Outgoing {
-    let cause = |name: &str| match decoded.payload.get(name) {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(Value::Number(number)) => Some(number.to_string()),
-        _ => None,
-    };
-    let said = record.headers.text(schemas::headers::OUTCOME);
-    let attempt = record.headers.text(schemas::headers::ATTEMPT);
+    // A header that is no text says nothing; the field of the body may.
+    let cause = |header, field| cause(record, header, &decoded.payload, field).unwrap_or(None);
+    let said = record.headers.text(headers::OUTCOME);
+    let attempt = record.headers.text(headers::ATTEMPT);
     let reply = Reply {
         command,
         outcome: said.unwrap_or_default().to_owned(),
         r#type: decoded.r#type.clone(),
         attempt: attempt.and_then(|text| text.parse().ok()),
-        code: cause("code"),
-        reason: cause("reason"),
+        code: cause(headers::CODE, "code"),
+        reason: cause(headers::REASON, "reason"),
         payload: decoded.payload.clone(),
     };
     let identity = decoded.trigger.clone().unwrap_or_else(|| record.position());

@@ -225,6 +225,30 @@ fn a_reply_in_a_topic_of_the_service_goes_to_the_command_it_names() {
 }
 
 #[test]
+fn a_reply_in_a_topic_of_the_service_may_say_its_cause_in_headers() {
+    let mut answer = on(
+        "stock.events",
+        "Done",
+        r#"{"commandId":"delivery/D-1/reserve","code":7}"#,
+    );
+    answer.headers = answer
+        .headers
+        .with("skald-code", "SOLD_OUT")
+        .with("skald-outcome", "refused");
+    let outcome = planned(&[waiting(1)], &[answer]);
+    let [schemas::inbox::Inbox::Reply { input, .. }] = &inputs(&outcome)[..] else {
+        panic!("{:?}", outcome.plan.outputs);
+    };
+    let saga_lib::input::Kind::Reply(reply) = &input.kind else {
+        panic!("{input:?}");
+    };
+    assert_eq!(
+        (reply.outcome.as_str(), reply.code.as_deref()),
+        ("refused", Some("SOLD_OUT"))
+    );
+}
+
+#[test]
 fn events_in_a_reply_topic_that_answer_nothing_of_ours_are_no_mistakes() {
     let strangers = [
         r#"{"stock":3}"#,
