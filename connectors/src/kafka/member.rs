@@ -88,7 +88,9 @@ impl Member {
         let error = self.fill(&mut batch, probe);
         // Before the caller hears of the assignment: what is written after that comes behind the beginning.
         self.start_automatically();
-        self.mend_stalls(probe);
+        if batch.polled.records.is_empty() && batch.polled.assigned.is_none() {
+            self.mend_stalls();
+        }
         self.generation = self.consumer.group_metadata();
         match error {
             Some(error) if batch.polled.records.is_empty() && batch.polled.assigned.is_none() => {
@@ -146,13 +148,16 @@ impl Member {
     }
 
     /// Assigns again if a partition that was started automatically delivers nothing although there is more.
-    fn mend_stalls(&mut self, probe: &Probe) {
+    fn mend_stalls(&mut self) {
         if self.auto_start.is_none() || !self.unstarted.is_empty() {
             return;
         }
         for (partition, position) in self.stalls.suspects(Instant::now(), &self.positions) {
-            // A broker that does not answer is another problem, and told elsewhere.
-            let Ok((_, end)) = probe.extent(&partition) else {
+            // By the member itself, so that the end is that of what is committed: behind an open transaction everybody waits. A broker
+            // that does not answer is another problem, and told elsewhere.
+            let number = record::signed(partition.number);
+            let topic = partition.topic.as_str();
+            let Ok((_, end)) = self.consumer.fetch_watermarks(topic, number, ALIVE) else {
                 return;
             };
             if self.stalls.is_stalled(&partition, position, end) {

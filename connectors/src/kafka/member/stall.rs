@@ -1,8 +1,9 @@
 //! Stalls: a partition that delivers nothing although there is more.
 //!
 //! The client library can lose the start of a partition: when an assignment is replaced soon after it was taken, a pause of the first
-//! one may outlast the resume of the second, and nothing tells. Whoever looks at the ends of the partition sees it; assigning everything
-//! again at its position mends it and can do no harm, because what is delivered follows from positions alone.
+//! one may outlast the resume of the second, and nothing tells. Whoever compares the position with the end of what is committed sees it,
+//! at a time when nothing else was there to deliver. Assigning everything again at its position delivers nothing twice, because that
+//! follows from positions alone.
 //!
 //! Absent on purpose: lanes of the engine. They are started one by one, and their lag is watched elsewhere.
 
