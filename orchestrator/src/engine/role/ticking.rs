@@ -35,7 +35,8 @@ impl<S: Store> Engine<S> {
             let (fired, result) = self.timers.tick(&mut self.setup.store, place, lane, now);
             self.write_timers(log, machine, lane, fired);
             if let Err(error) = result {
-                self.store_trouble(&error);
+                // The next tick asks again; nothing recovers for it.
+                self.setup.observer.store_error(&error);
                 return;
             }
             let waiting = self.timers.waiting(lane);

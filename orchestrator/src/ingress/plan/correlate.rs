@@ -50,7 +50,10 @@ fn events(
             matched = true;
             match key(record, decoded, (&reference, definition), wait) {
                 Ok(saga) if !reached.insert(saga.clone()) => {}
-                Ok(saga) => awaited(cx, out, record, decoded, (&reference, &saga)),
+                Ok(saga) => {
+                    let r#type = wait.r#type.as_ref().or(decoded.r#type.as_ref());
+                    awaited(cx, out, record, decoded, (&reference, &saga), r#type);
+                }
                 Err(refusal) => set_aside(cx, out, record, &refusal),
             }
         }
@@ -59,7 +62,8 @@ fn events(
 }
 
 fn is_kind(wait: &Await, record: &Received, decoded: &Decoded) -> bool {
-    let typed = wait.r#type.is_none() || wait.r#type == decoded.r#type;
+    // An Avro type answers to its last name, too.
+    let typed = wait.r#type.as_ref().is_none_or(|t| decoded.is_type(t));
     wait.topic == record.partition.topic && typed
 }
 
@@ -90,12 +94,13 @@ fn awaited(
     record: &Received,
     decoded: &Decoded,
     (reference, saga): (&str, &SagaId),
+    r#type: Option<&String>,
 ) {
     let identity = decoded.trigger.clone().unwrap_or_else(|| record.position());
     let event = Awaited {
         key: saga.key(),
         topic: record.partition.topic.clone(),
-        r#type: decoded.r#type.clone(),
+        r#type: r#type.cloned(),
         event: identity,
         payload: decoded.payload.clone(),
     };
