@@ -4,6 +4,7 @@
 //!
 //! Absent on purpose: what the verbs do (see [`crate::client`]); here arguments become calls and results become text.
 
+mod asked;
 pub mod check;
 pub mod connect;
 pub mod demo;

@@ -13,5 +13,6 @@ pub mod input;
 pub mod instance;
 pub mod ir;
 pub mod lane;
+pub mod mutant;
 pub mod scenario;
 pub mod transition;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use connectors::kafka::KafkaLog;
 use connectors::redis::RedisStore;
 use schemas::bundle::Bundle;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::asked::Asked;
 use super::settings::SettingsArgs;
 use super::{Error, deploy};
 use crate::config::{Assignment, Settings};
@@ -122,6 +122,7 @@ fn serve(settings: &Settings, definitions: Vec<Bundle>) -> Result<(), Error> {
         listen: settings.listen,
         client_library: connectors::kafka::library_version(),
     };
+    let asked = Asked::listen()?;
     let process = process::start::<KafkaLog, RedisStore>(
         &plan,
         &settings.kafka.cluster(),
@@ -133,29 +134,14 @@ fn serve(settings: &Settings, definitions: Vec<Bundle>) -> Result<(), Error> {
         lanes = plan.lanes,
         "Process started."
     );
-    wait_for_end(&process)?;
+    wait_for_end(&process, &asked);
     tracing::info!("Process stops after the transactions in hand.");
     Ok(process.stop()?)
 }
 
-/// Waits for SIGTERM, SIGINT or the end of a loop.
-fn wait_for_end(process: &Process) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
-                () = tokio::time::sleep(Duration::from_millis(100)) => {
-                    if process.has_ended() {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-    })
+/// Waits for a signal or the end of a loop.
+fn wait_for_end(process: &Process, asked: &Asked) {
+    while !asked.is() && !process.has_ended() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

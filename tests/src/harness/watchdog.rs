@@ -71,6 +71,20 @@ impl Watched {
         signal("CONT", self.pid);
     }
 
+    /// The exit code of a server that has ended by itself, 128 and the signal if one ended it. Its directory is kept.
+    ///
+    /// # Panics
+    /// If it has not ended, or its watchdog is gone.
+    pub fn exit_code(mut self, directory: &Path) -> i32 {
+        assert!(!self.is_alive(), "the server has ended");
+        let mut pipe = self.pipe.take().expect("the watchdog is asked once");
+        pipe.write_all(b"status\n").expect("the watchdog lives");
+        drop(pipe);
+        let _ = self.watchdog.wait();
+        let status = std::fs::read_to_string(directory.join("status")).expect("a status");
+        status.trim().parse().expect("a number")
+    }
+
     /// Kills the server at once (SIGKILL), keeping its directory, and returns when it is gone.
     pub fn kill9(mut self) {
         if let Some(mut pipe) = self.pipe.take() {
@@ -112,5 +126,10 @@ exec >&-
 read -r word
 kill -s KILL "$server" 2>/dev/null
 wait "$server" 2>/dev/null
-[ "$word" = keep ] || rm -rf "$directory"
+status=$?
+case "$word" in
+  keep) ;;
+  status) echo "$status" >"$directory/status" ;;
+  *) rm -rf "$directory" ;;
+esac
 "#;

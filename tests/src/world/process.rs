@@ -131,7 +131,7 @@ impl Skald {
         self.watchdog.as_ref().expect("running").thaw();
     }
 
-    /// SIGTERM, then waits for its end.
+    /// SIGTERM, then waits for its end, which must be in order: a process that dies of the signal leaves its lanes without a word.
     pub fn stop(mut self) {
         let Some(watchdog) = self.watchdog.take() else {
             return;
@@ -150,6 +150,8 @@ impl Skald {
             );
             std::thread::sleep(Duration::from_millis(10));
         }
+        let code = watchdog.exit_code(&self.log);
+        assert_eq!(code, 0, "exit code after SIGTERM:\n{}", self.output());
     }
 
     /// Waits until it has ended by itself.

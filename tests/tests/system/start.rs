@@ -207,3 +207,15 @@ fn a_taken_instance_name_is_refused() {
     assert!(skald.is_alive());
     skald.stop();
 }
+
+/// Lanes may be owned before the start is over; a stop asked for at that moment leaves the group in order, too.
+#[test]
+fn a_stop_asked_for_while_the_process_starts_is_in_order() {
+    let world = World::new();
+    let moments = ["Lane recovers", "Lane is ready", "Assignment changed"];
+    for (turn, moment) in moments.into_iter().enumerate() {
+        let skald = world.start(&format!("hasty-{turn}"));
+        skald.wait_for_output(moment, Duration::from_secs(60));
+        skald.stop();
+    }
+}
