@@ -26,6 +26,9 @@ use crate::stats::Stats;
 use crate::worker::role::{LanePlan, OutputClass};
 use crate::worker::wall_ms;
 
+/// Partitions named in one sentence at most.
+const NAMED_MAX: usize = 10;
+
 /// One worker's voice.
 #[derive(Clone)]
 pub struct Observer {
@@ -333,13 +336,13 @@ impl Observer {
     }
 
     /// Source partitions that wait for a schema, and what is wrong with the registry. A schema that is just being fetched is no problem.
-    pub fn sources_held(&self, held: usize, trouble: Option<String>) {
+    pub fn sources_held(&self, held: &[&Partition], trouble: Option<String>) {
         let gauge = &self.metrics.kafka().sources_held;
-        gauge.set(i64::try_from(held).unwrap_or(i64::MAX));
-        match trouble.filter(|_| held > 0) {
+        gauge.set(i64::try_from(held.len()).unwrap_or(i64::MAX));
+        match trouble.filter(|_| !held.is_empty()) {
             Some(reason) => {
                 self.troubled.store(true, Ordering::Relaxed);
-                let problem = format!("{held} source partitions wait for a schema: {reason}");
+                let problem = format!("{} wait for a schema: {reason}", named(held));
                 self.component.set_problem(Some(problem));
             }
             None => self.store_well(),
@@ -402,6 +405,19 @@ impl Observer {
         }
         *known = owned;
     }
+}
+
+/// `2 source partitions (orders/0, orders/7)`; many are not all named.
+fn named(partitions: &[&Partition]) -> String {
+    let shown = partitions.iter().take(NAMED_MAX);
+    let names: Vec<_> = shown.map(|p| format!("{}/{}", p.topic, p.number)).collect();
+    let more = if partitions.len() > NAMED_MAX {
+        ", ..."
+    } else {
+        ""
+    };
+    let count = partitions.len();
+    format!("{count} source partitions ({}{more})", names.join(", "))
 }
 
 fn store_error(error: &store::Error) -> StoreError {

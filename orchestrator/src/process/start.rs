@@ -337,7 +337,8 @@ impl<L: Log, S: Store> Common<'_, L, S> {
         watched: &mut Vec<(String, Component)>,
     ) -> Result<Loop, Error> {
         let own_id = self.id("ingress", 0);
-        let topics = Ingress::topics(admin, &self.names, &self.registry);
+        // What is missing is told as soon as the loop runs.
+        let (topics, _) = Ingress::topics(admin, &self.names, &self.registry);
         let mut timeouts = self.plan.timeouts.clone();
         timeouts.transaction = timeouts.transaction.min(INGRESS_TRANSACTION_MAX);
         let options = self.options(&own_id, "ingress", topics.clone(), timeouts);
