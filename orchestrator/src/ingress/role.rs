@@ -317,8 +317,10 @@ impl<L: Log> Role<L> for Ingress {
     }
 
     fn waiting(&mut self, log: &mut L, polled: Vec<Waiting>) -> Vec<Waiting> {
-        let held = self.sources.iter().filter(|(_, source)| source.held);
-        let mut lanes: BTreeSet<LaneNo> = held.map(|(lane, _)| *lane).collect();
+        // Also what a plan left that ended early, at a schema that was dropped meanwhile: perhaps nothing more is ever polled there.
+        let left = |source: &Source| source.held || !source.entries.is_empty();
+        let kept = self.sources.iter().filter(|(_, source)| left(source));
+        let mut lanes: BTreeSet<LaneNo> = kept.map(|(lane, _)| *lane).collect();
         lanes.extend(polled.iter().map(|waiting| waiting.lane));
         let offers = lanes.into_iter().filter_map(|lane| self.offer(log, lane));
         offers.collect()
@@ -443,3 +445,6 @@ impl<L: Log> Role<L> for Ingress {
 
     fn delivered(&mut self, _delivery: &Delivery) {}
 }
+
+#[cfg(test)]
+mod tests;
