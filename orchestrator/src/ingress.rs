@@ -14,3 +14,6 @@ mod role;
 
 pub use reader::Reader;
 pub use role::{Ingress, Setup};
+
+#[cfg(test)]
+pub(crate) use role::tests::setup;

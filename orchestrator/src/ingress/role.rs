@@ -326,6 +326,10 @@ impl<L: Log> Role<L> for Ingress {
         offers.collect()
     }
 
+    fn holds_back(&self, lane: LaneNo) -> bool {
+        self.sources.get(&lane).is_some_and(|source| source.held)
+    }
+
     fn rewind(&mut self, lane: LaneNo) {
         let source = self.source(lane);
         source.entries.clear();
@@ -447,4 +451,4 @@ impl<L: Log> Role<L> for Ingress {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

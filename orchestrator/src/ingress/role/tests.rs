@@ -11,14 +11,14 @@ use crate::http::Health;
 use crate::metric::{Build, Metrics};
 use crate::worker::Stop;
 
-fn ingress(health: &Health) -> Ingress {
+/// An ingress that reads JSON only, of the app `shop`.
+pub(crate) fn setup(observer: &Observer) -> Setup {
     let names = Names::new("shop").expect("names");
-    let metrics = Metrics::new(Build::of("none")).expect("metrics");
     let store = MemoryStore::open(&MemoryStoreServer::default(), "shop").expect("a store");
     let stop = Stop::default();
     let lease = Lease::take(store, "one", "me", &stop).expect("a lease");
     stop.stop();
-    let setup = Setup {
+    Setup {
         registry: Registry::new(&names),
         names,
         lanes: 4,
@@ -29,9 +29,15 @@ fn ingress(health: &Health) -> Ingress {
         janitor: Janitor::default(),
         reader: Reader::without_schemas(),
         bounds: Bounds::default(),
-        observer: Observer::new(&metrics, health.component("ingress"), "ingress", false),
-    };
-    Ingress::new(setup, Vec::new())
+        observer: observer.clone(),
+    }
+}
+
+fn ingress(health: &Health) -> Ingress {
+    let metrics = Metrics::new(Build::of("none")).expect("metrics");
+    let component = health.component("ingress");
+    let observer = Observer::new(&metrics, component, "ingress", false);
+    Ingress::new(setup(&observer), Vec::new())
 }
 
 fn log() -> MemoryLog {
