@@ -49,7 +49,7 @@ fn no_datum_takes_more_than_the_limit() {
         .collect();
     let map = [endless.as_slice(), &keys].concat();
     let text = [b"\xfe\xff\x7f".as_slice(), &vec![b'a'; 1024 * 1024]].concat();
-    let tiny = [endless.as_slice(), &b"\x02\x01".repeat(300_000)].concat();
+    let tiny = [endless.as_slice(), &b"\x14abcdefghij".repeat(60_000)].concat();
     let decimal = r#"{"type":"bytes","logicalType":"decimal","precision":300,"scale":300}"#;
     let texts = [endless.as_slice(), &b"\x02a".repeat(500_000)].concat();
     for (schema, body) in [
