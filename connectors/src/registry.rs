@@ -54,6 +54,14 @@ pub enum Error {
         /// What happened, and what to look at.
         reason: String,
     },
+    /// The system starts no thread.
+    #[error(
+        "the thread that asks the registry cannot start: {reason}; raise the limit of threads or processes"
+    )]
+    Thread {
+        /// What the system said.
+        reason: String,
+    },
     /// What the registry or the folder has cannot be used.
     #[error("{what}: {reason}")]
     Unusable {
@@ -113,14 +121,15 @@ impl Catalog {
     /// Reads the folder and starts the thread. Does not wait for the registry.
     ///
     /// # Errors
-    /// [`Error::Folder`] and [`Error::Unusable`].
+    /// [`Error::Folder`], [`Error::Unusable`] and [`Error::Thread`].
     pub fn open(sources: &Sources) -> Result<Self, Error> {
         let folder = sources.folder.as_deref().map(Folder::read).transpose()?;
-        let cache = sources.registry.as_ref().map(|address| {
+        let fetching = |address| {
             let cache = Arc::new(Cache::default());
-            Fetcher::start(cache.clone(), Client::new(address));
-            cache
-        });
+            Fetcher::start(cache.clone(), Client::new(address))?;
+            Ok::<_, Error>(cache)
+        };
+        let cache = sources.registry.as_ref().map(fetching).transpose()?;
         Ok(Self { folder, cache })
     }
 

@@ -63,6 +63,14 @@ pub enum Error {
     /// It was sent, but no effect was seen in time.
     #[error("{0}")]
     Unseen(String),
+    /// It failed, and that could not be written down either.
+    #[error("{error}; {problem}")]
+    AlsoUnaudited {
+        /// Why it failed.
+        error: Box<Error>,
+        /// What is missing in the audit.
+        problem: String,
+    },
 }
 
 /// An installation, as a client knows it.

@@ -5,6 +5,7 @@
 //!
 //! Absent on purpose: instances. Whether an event is a duplicate is the lane's decision.
 
+mod absent;
 pub mod limit;
 mod origin;
 pub mod plan;
@@ -13,3 +14,6 @@ mod role;
 
 pub use reader::Reader;
 pub use role::{Ingress, Setup};
+
+#[cfg(test)]
+pub(crate) use role::tests::setup;

@@ -1,11 +1,12 @@
 //! The lease on an instance name: two processes of one name would fence each other for ever.
 //!
 //! TTL 1.5 s, renewed every 0.5 s. A start waits up to 3 s and refuses only if a foreign holder is still there then. A fenced process
-//! looks at the lease before it replaces its producers: a foreign holder means that it must end.
+//! looks at the lease before it replaces its producers: a foreign holder means that it must end. A planned stop gives the lease up at
+//! its end.
 //!
 //! Absent on purpose: correctness of sagas, which rests on fencing and generations alone.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use connectors::store::{Error as StoreError, Lease as Answer, Store};
@@ -34,37 +35,54 @@ pub enum Error {
     Store(#[from] StoreError),
 }
 
-type Ask = Box<dyn FnMut() -> Result<Answer, StoreError> + Send>;
+/// One name in a store.
+trait Name: Send {
+    fn ask(&mut self) -> Result<Answer, StoreError>;
+    fn give_up(&mut self) -> Result<(), StoreError>;
+}
 
-/// The lease of this process.
+struct Held<S> {
+    store: S,
+    name: String,
+    holder: String,
+}
+
+impl<S: Store> Name for Held<S> {
+    fn ask(&mut self) -> Result<Answer, StoreError> {
+        self.store.lease(&self.name, &self.holder, TTL)
+    }
+
+    fn give_up(&mut self) -> Result<(), StoreError> {
+        self.store.release(&self.name, &self.holder)
+    }
+}
+
+/// The lease of this process. `None`: it was given up, and is not taken again.
 #[derive(Clone)]
-pub struct Lease(Arc<Mutex<Ask>>);
+pub struct Lease(Arc<Mutex<Option<Box<dyn Name>>>>);
 
 impl Lease {
     /// Takes the lease `name`, waiting for a dead holder's to run out, and keeps it until `stop`.
     ///
     /// # Errors
     /// [`Error::Taken`] and the store's.
-    pub fn take<S: Store>(
-        mut store: S,
-        name: &str,
-        holder: &str,
-        stop: &Stop,
-    ) -> Result<Self, Error> {
+    pub fn take<S: Store>(store: S, name: &str, holder: &str, stop: &Stop) -> Result<Self, Error> {
         let begun = Instant::now();
-        while let Answer::Foreign(other) = store.lease(name, holder, TTL)? {
+        let mut held = Held {
+            store,
+            name: name.to_owned(),
+            holder: holder.to_owned(),
+        };
+        while let Answer::Foreign(other) = held.ask()? {
             if begun.elapsed() > PATIENCE {
                 return Err(Error::Taken {
-                    name: name.to_owned(),
+                    name: held.name,
                     holder: other,
                 });
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        let (name, holder) = (name.to_owned(), holder.to_owned());
-        let lease = Self(Arc::new(Mutex::new(Box::new(move || {
-            store.lease(&name, &holder, TTL)
-        }))));
+        let lease = Self(Arc::new(Mutex::new(Some(Box::new(held)))));
         lease.renew_until(stop.clone());
         Ok(lease)
     }
@@ -83,8 +101,18 @@ impl Lease {
     }
 
     fn ask(&self) -> Result<Answer, StoreError> {
-        let mut ask = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (*ask)()
+        self.lock()
+            .as_mut()
+            .map_or(Ok(Answer::Held), |name| name.ask())
+    }
+
+    /// Gives the name up, if it is still ours. Only when nothing runs under it any more: a planned stop. Without an answer of the store
+    /// the lease runs out by itself.
+    pub fn release(&self) {
+        let released = self.lock().take().map(|mut name| name.give_up());
+        if let Some(Err(error)) = released {
+            tracing::debug!(%error, "Lease could not be given up; it runs out.");
+        }
     }
 
     /// Renews now; `Err` names a foreign holder. A store that does not answer says nothing against us.
@@ -93,5 +121,49 @@ impl Lease {
             Ok(Answer::Foreign(holder)) => Err(holder),
             Ok(Answer::Held) | Err(_) => Ok(()),
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<dyn Name>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use connectors::memory::store::{MemoryStore, MemoryStoreServer};
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_given_up_is_free_at_once_and_not_taken_again() {
+        let server = MemoryStoreServer::default();
+        let open = || MemoryStore::open(&server, "shop").expect("a store");
+        let stop = Stop::default();
+        let take = |holder| Lease::take(open(), "one", holder, &stop).expect("a lease");
+        let first = take("a");
+        let asked = |holder| open().lease("one", holder, TTL).expect("answers");
+        assert_eq!(asked("b"), Answer::Foreign("a".to_owned()));
+        first.release();
+        // The thread that renews may still be awake.
+        assert_eq!(first.check(), Ok(()));
+        assert_eq!(asked("b"), Answer::Held);
+        // Only one's own.
+        first.release();
+        assert_eq!(asked("c"), Answer::Foreign("b".to_owned()));
+        stop.stop();
+    }
+
+    #[test]
+    fn a_name_that_another_one_took_is_left_alone() {
+        let server = MemoryStoreServer::default();
+        let open = || MemoryStore::open(&server, "shop").expect("a store");
+        let stop = Stop::default();
+        stop.stop();
+        let first = Lease::take(open(), "one", "a", &stop).expect("a lease");
+        open().release("one", "a").expect("gone");
+        assert_eq!(open().lease("one", "b", TTL), Ok(Answer::Held));
+        first.release();
+        let other = open().lease("one", "c", TTL);
+        assert_eq!(other, Ok(Answer::Foreign("b".to_owned())));
     }
 }

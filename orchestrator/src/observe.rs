@@ -4,6 +4,8 @@
 //!
 //! Absent on purpose: names of metrics and their series (see `metric`).
 
+mod label;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,13 +20,19 @@ use schemas::record::Partition;
 
 use crate::http::{Component, LaneHealth};
 use crate::metric::label::{
-    CompensationOutcome, InputKind, RecoveryCause, SagaOutcome, Skip, Stage, StepOutcome,
-    StoreError, StoreOp, TopicClass, TransactionOutcome, TransactionPhase, Trigger,
+    Label, RecoveryCause, Stage, StallCause, StoreOp, TransactionOutcome, TransactionPhase, Trigger,
 };
 use crate::metric::{DefinitionMetrics, LoopMetrics, Metrics};
 use crate::stats::Stats;
-use crate::worker::role::{LanePlan, OutputClass};
+use crate::worker::role::LanePlan;
 use crate::worker::wall_ms;
+
+use label::{
+    compensation_outcome, input_kind, saga_outcome, skip, step_outcome, store_error, topic_class,
+};
+
+/// Partitions named in one sentence at most.
+const NAMED_MAX: usize = 10;
 
 /// One worker's voice.
 #[derive(Clone)]
@@ -39,6 +47,8 @@ pub struct Observer {
     troubled: Arc<AtomicBool>,
     /// Definitions counted so far, to take a lost lane's instances out of their gauges.
     definitions: Arc<Mutex<BTreeMap<String, Arc<DefinitionMetrics>>>>,
+    /// Lanes that stand still, and why.
+    stalls: Arc<Mutex<BTreeMap<LaneNo, (StallCause, String)>>>,
     /// Lanes whose lag was told.
     lagging: Arc<Mutex<BTreeSet<LaneNo>>>,
     engine: bool,
@@ -55,6 +65,7 @@ impl Observer {
             assigned: Arc::default(),
             troubled: Arc::default(),
             definitions: Arc::default(),
+            stalls: Arc::default(),
             lagging: Arc::default(),
             engine,
         }
@@ -100,6 +111,7 @@ impl Observer {
             "refused" => RecoveryCause::Refused,
             "mismatch" => RecoveryCause::Mismatch,
             "rebuild" => RecoveryCause::Lost,
+            "stalled" => RecoveryCause::Stalled,
             _ => RecoveryCause::Doubt,
         };
         self.metrics.lanes().recoveries.at(cause).inc();
@@ -333,13 +345,13 @@ impl Observer {
     }
 
     /// Source partitions that wait for a schema, and what is wrong with the registry. A schema that is just being fetched is no problem.
-    pub fn sources_held(&self, held: usize, trouble: Option<String>) {
+    pub fn sources_held(&self, held: &[&Partition], trouble: Option<String>) {
         let gauge = &self.metrics.kafka().sources_held;
-        gauge.set(i64::try_from(held).unwrap_or(i64::MAX));
-        match trouble.filter(|_| held > 0) {
+        gauge.set(i64::try_from(held.len()).unwrap_or(i64::MAX));
+        match trouble.filter(|_| !held.is_empty()) {
             Some(reason) => {
                 self.troubled.store(true, Ordering::Relaxed);
-                let problem = format!("{held} source partitions wait for a schema: {reason}");
+                let problem = format!("{} wait for a schema: {reason}", named(held));
                 self.component.set_problem(Some(problem));
             }
             None => self.store_well(),
@@ -364,17 +376,58 @@ impl Observer {
             }
         }
         for (lane, state) in &states {
-            let health = match state {
-                LaneState::Ready => LaneHealth::Ready,
-                LaneState::Recovering(_) => LaneHealth::Recovering,
-                LaneState::Stopped(reason) => LaneHealth::Stopped(reason.clone()),
-            };
-            if self.engine {
-                self.metrics.lanes().set_state(*lane, health.label());
-            }
-            self.component.set_lane(*lane, health);
+            self.lane(*lane, state);
         }
         *known = states;
+    }
+
+    fn lane(&self, lane: LaneNo, state: &LaneState) {
+        let health = match state {
+            LaneState::Ready => self
+                .stall_of(lane)
+                .map_or(LaneHealth::Ready, LaneHealth::Waiting),
+            LaneState::Recovering(_) => LaneHealth::Recovering,
+            LaneState::Stopped(reason) => LaneHealth::Stopped(reason.clone()),
+        };
+        if self.engine {
+            self.metrics.lanes().set_state(lane, health.label());
+        }
+        self.component.set_lane(lane, health);
+    }
+
+    /// What keeps a ready lane from being one. A transaction of somebody else in a business topic is alarmed, but a process that is
+    /// not ready for it would be restarted in vain.
+    fn stall_of(&self, lane: LaneNo) -> Option<String> {
+        let stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
+        let (cause, reason) = stalls.get(&lane)?;
+        let ours = self.engine || *cause == StallCause::NotDelivered;
+        ours.then(|| reason.clone())
+    }
+
+    /// All lanes that stand still although their partition goes on, and why.
+    pub fn stalled(&self, now: BTreeMap<LaneNo, (StallCause, String)>) {
+        let before = {
+            let mut known = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
+            if *known == now {
+                return;
+            }
+            std::mem::replace(&mut *known, now.clone())
+        };
+        for &cause in StallCause::ALL {
+            let count = |stalls: &BTreeMap<LaneNo, (StallCause, String)>| {
+                let of = stalls.values().filter(|(known, _)| *known == cause).count();
+                i64::try_from(of).unwrap_or(i64::MAX)
+            };
+            let gauge = self.metrics.lanes().stalled.at(cause);
+            gauge.add(count(&now) - count(&before));
+        }
+        let known = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let touched: BTreeSet<_> = before.keys().chain(now.keys()).collect();
+        for lane in touched {
+            if let Some(state) = known.get(lane) {
+                self.lane(*lane, state);
+            }
+        }
     }
 
     /// Lag of the ready lanes: offsets behind the watermark that a reader can reach, less the marker of the last transaction, which is
@@ -404,82 +457,15 @@ impl Observer {
     }
 }
 
-fn store_error(error: &store::Error) -> StoreError {
-    let store::Error::Refused { reason } = error else {
-        return StoreError::Connection;
+/// `2 source partitions (orders/0, orders/7)`; many are not all named.
+fn named(partitions: &[&Partition]) -> String {
+    let shown = partitions.iter().take(NAMED_MAX);
+    let names: Vec<_> = shown.map(|p| format!("{}/{}", p.topic, p.number)).collect();
+    let more = if partitions.len() > NAMED_MAX {
+        ", ..."
+    } else {
+        ""
     };
-    let words = [
-        ("OOM", StoreError::Oom),
-        ("NOPERM", StoreError::NoPerm),
-        ("READONLY", StoreError::ReadOnly),
-        ("timed out", StoreError::Timeout),
-    ];
-    words
-        .iter()
-        .find(|(word, _)| reason.contains(word))
-        .map_or(StoreError::Script, |(_, kind)| *kind)
-}
-
-fn input_kind(word: &str) -> InputKind {
-    match word {
-        "event" => InputKind::Event,
-        "reply" => InputKind::Reply,
-        "timer" => InputKind::Timer,
-        "signal" => InputKind::Signal,
-        "expire" => InputKind::Expire,
-        _ => InputKind::Unknown,
-    }
-}
-
-fn skip(word: &str) -> Option<Skip> {
-    match word {
-        "no_match" => Some(Skip::NoMatch),
-        "duplicate" => Some(Skip::Duplicate),
-        "filtered" => Some(Skip::Filtered),
-        "late" | "finished" => Some(Skip::Late),
-        "early_timer" => Some(Skip::EarlyTimer),
-        "orphan" => Some(Skip::Orphan),
-        _ => None,
-    }
-}
-
-fn topic_class(class: OutputClass) -> TopicClass {
-    match class {
-        OutputClass::Command => TopicClass::Command,
-        OutputClass::Event | OutputClass::Orphan => TopicClass::Event,
-        OutputClass::History => TopicClass::History,
-        OutputClass::Journal | OutputClass::Header => TopicClass::Journal,
-        OutputClass::Inbox => TopicClass::Inbox,
-        OutputClass::DeadLetter => TopicClass::DeadLetter,
-    }
-}
-
-fn step_outcome(word: &str) -> StepOutcome {
-    match word {
-        "succeeded" => StepOutcome::Succeeded,
-        "refused" => StepOutcome::Refused,
-        "skipped" => StepOutcome::Skipped,
-        _ => StepOutcome::Unknown,
-    }
-}
-
-fn compensation_outcome(word: &str) -> CompensationOutcome {
-    match word {
-        "confirmed" => CompensationOutcome::Confirmed,
-        "refused" => CompensationOutcome::Refused,
-        _ => CompensationOutcome::Failed,
-    }
-}
-
-fn saga_outcome(status: Status) -> Option<SagaOutcome> {
-    match status {
-        Status::Completed => Some(SagaOutcome::Completed),
-        Status::Compensated => Some(SagaOutcome::Compensated),
-        Status::Terminated => Some(SagaOutcome::Terminated),
-        Status::Running
-        | Status::Compensating
-        | Status::Parked
-        | Status::Suspended
-        | Status::Early => None,
-    }
+    let count = partitions.len();
+    format!("{count} source partitions ({}{more})", names.join(", "))
 }

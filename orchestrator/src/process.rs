@@ -10,6 +10,7 @@ mod watchdog;
 use std::thread::JoinHandle;
 
 use crate::http::{Health, Server};
+use crate::lease::Lease;
 use crate::metric::Metrics;
 use crate::worker::{self, Stop};
 
@@ -54,6 +55,14 @@ pub enum Error {
     /// Schemas.
     #[error(transparent)]
     Schemas(#[from] connectors::registry::Error),
+    /// The system starts no thread.
+    #[error("the loop `{name}` cannot start: {reason}; raise the limit of threads or processes")]
+    Thread {
+        /// Which loop.
+        name: String,
+        /// What the system said.
+        reason: String,
+    },
     /// A loop ended.
     #[error(transparent)]
     Loop(#[from] worker::Error),
@@ -84,6 +93,7 @@ impl Error {
 /// A running process.
 pub struct Process {
     stop: Stop,
+    lease: Lease,
     loops: Vec<JoinHandle<Result<(), worker::Error>>>,
     /// Health, as `/readyz` tells it.
     pub health: Health,
@@ -94,14 +104,18 @@ pub struct Process {
 }
 
 impl Process {
-    /// Ends the loops between two transactions and waits for them.
+    /// Ends the loops between two transactions, waits for them, and gives the instance name up: another process may have it at once.
     ///
     /// # Errors
     /// Why a loop had ended by itself.
     pub fn stop(self) -> Result<(), Error> {
         self.health.drain();
         self.stop.stop();
-        self.join()
+        let lease = self.lease.clone();
+        let result = self.join();
+        // Not before: two processes of one name would fence each other.
+        lease.release();
+        result
     }
 
     /// Has a loop ended?

@@ -4,6 +4,8 @@
 //!
 //! Absent on purpose: compiling (see `skald deploy`) and deciding what is active.
 
+mod readers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +15,10 @@ use saga_lib::ir::Definition;
 use schemas::bundle::{self, Active, Entry, Installation};
 use schemas::record::Partition;
 use schemas::topics::Topics;
+
+use readers::ByTopic;
+
+pub use readers::{Readers, Version};
 
 /// One state of the definitions topic.
 #[derive(Debug, Clone, Default)]
@@ -26,8 +32,8 @@ pub struct Definitions {
     pub sources: BTreeSet<Partition>,
     /// What must never change.
     pub installation: Option<Installation>,
-    /// Rises with every change.
-    pub generation: u64,
+    /// Follows from the others.
+    topics: ByTopic,
 }
 
 impl Definitions {
@@ -55,7 +61,7 @@ impl Definitions {
     }
 
     /// Every deployed version with its `name@version#hash`: instances of it may be alive.
-    pub fn deployed(&self) -> impl Iterator<Item = (String, &Arc<Definition>)> {
+    fn deployed(&self) -> impl Iterator<Item = (String, &Arc<Definition>)> {
         self.versions.iter().filter_map(|((name, version), hash)| {
             let definition = self.by_hash.get(hash)?;
             Some((format!("{name}@{version}#{hash}"), definition))
@@ -68,17 +74,10 @@ impl Definitions {
         Some(format!("{name}@{}#{}", active.version, active.hash))
     }
 
-    /// Topics that ingress reads: those that active definitions start from, and those that any deployed one awaits or is answered in.
-    pub fn source_topics(&self) -> BTreeSet<String> {
-        let starts = self
-            .active()
-            .flat_map(|(_, _, d)| d.starts.iter().map(|s| s.topic.clone()));
-        let others = self.deployed().flat_map(|(_, d)| {
-            let awaits = d.awaits().map(|a| a.topic.clone());
-            let replies = d.reply_sources().map(|r| r.topic.clone());
-            awaits.chain(replies).collect::<Vec<_>>()
-        });
-        starts.chain(others).collect()
+    /// Topics that ingress reads, and who reads them: those that active definitions start from, and those that any deployed one awaits
+    /// or is answered in. As of the last refresh.
+    pub fn sources_read(&self) -> &BTreeMap<String, Readers> {
+        &self.topics
     }
 
     fn apply(&mut self, entry: Entry) {
@@ -177,7 +176,7 @@ impl Registry {
             }
             cursor = chunk.next;
         }
-        next.generation += 1;
+        next.topics = readers::by_topic(&next);
         self.keep(cursor, next);
         Ok(())
     }

@@ -25,6 +25,8 @@ pub struct Stats {
     pub replies: BTreeMap<(String, &'static str), u64>,
     /// Dead letters that were sent back, by original topic and what came of them.
     pub redriven: BTreeMap<(String, ReplayOutcome), u64>,
+    /// Facts written about inputs, and how many of them tell that nothing changed.
+    pub facts: (u64, u64),
     /// Kind and record time of every input, ms.
     pub arrived: Vec<(&'static str, i64)>,
 }
@@ -53,8 +55,14 @@ impl Stats {
         *self.dead_letters.entry(class.to_owned()).or_default() += 1;
     }
 
-    /// One more record of the redrive topic: `dead` if it was set aside again, `None` if no definition wanted it. One that names no
-    /// original topic was not sent back by anybody and does not count.
+    /// One more fact.
+    pub fn fact(&mut self, changed: bool) {
+        self.facts.0 += 1;
+        self.facts.1 += u64::from(!changed);
+    }
+
+    /// One more record that was sent back: `dead` if it was set aside again, `None` if nobody wanted it. One that names no original
+    /// topic was not sent back by anybody and does not count.
     pub fn redriven(&mut self, record: &Received, dead: Option<bool>) {
         let outcome = match dead {
             Some(true) => ReplayOutcome::DeadAgain,

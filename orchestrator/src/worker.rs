@@ -6,6 +6,8 @@
 
 pub mod role;
 mod shell;
+mod stall;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,26 +68,36 @@ pub fn run<L: Log, R: Role<L>>(
 ) -> Result<(), Error> {
     let start = Instant::now();
     let mut event = Event::Opened;
-    loop {
-        let mono_ms = i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let mut effects = machine.step(
-            Now {
-                mono_ms,
-                wall_ms: wall_ms(),
-            },
-            event,
-        );
-        let asked = effects.pop();
-        for told in effects {
-            shell.told(told)?;
-        }
-        let Some(effect) = asked else { return Ok(()) };
-        if matches!(effect, Effect::Poll { .. }) {
-            if stop.is_stopped() {
-                return Ok(());
-            }
-            shell.between(machine);
-        }
-        event = shell.execute(effect);
+    while let Some(answer) = turn(machine, shell, stop, (start, event))? {
+        event = answer;
     }
+    Ok(())
+}
+
+/// One step of the machine and the answer to what it asks for; `None`: it was asked to stop.
+fn turn<L: Log, R: Role<L>>(
+    machine: &mut Worker,
+    shell: &mut Shell<L, R>,
+    stop: &Stop,
+    (start, event): (Instant, Event),
+) -> Result<Option<Event>, Error> {
+    let now = Now {
+        mono_ms: i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX),
+        wall_ms: wall_ms(),
+    };
+    let mut effects = machine.step(now, event);
+    let asked = effects.pop();
+    for told in effects {
+        shell.told(told)?;
+    }
+    let Some(effect) = asked else {
+        return Ok(None);
+    };
+    if matches!(effect, Effect::Poll { .. }) {
+        if stop.is_stopped() {
+            return Ok(None);
+        }
+        shell.between(machine);
+    }
+    Ok(Some(shell.execute(effect)))
 }

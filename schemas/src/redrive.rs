@@ -64,6 +64,8 @@ fn to_lane(letter: &DeadLetter) -> Outgoing {
         );
     }
     let topic = letter.partition.topic.clone();
+    // So that its lane can count it; a later dead letter's copy loses it like all of its kind.
+    headers.push(headers::REDRIVE_TOPIC, topic.as_str());
     outgoing(topic, Some(letter.partition.number), letter, headers)
 }
 

@@ -49,6 +49,8 @@ fn no_datum_takes_more_than_the_limit() {
         .collect();
     let map = [endless.as_slice(), &keys].concat();
     let text = [b"\xfe\xff\x7f".as_slice(), &vec![b'a'; 1024 * 1024]].concat();
+    let tiny = [endless.as_slice(), &b"\x14abcdefghij".repeat(60_000)].concat();
+    let decimal = r#"{"type":"bytes","logicalType":"decimal","precision":300,"scale":300}"#;
     let texts = [endless.as_slice(), &b"\x02a".repeat(500_000)].concat();
     for (schema, body) in [
         (array("\"null\""), endless.as_slice()),
@@ -59,6 +61,7 @@ fn no_datum_takes_more_than_the_limit() {
         ),
         (r#"{"type":"map","values":"null"}"#.to_owned(), &map),
         (array("\"string\""), &texts),
+        (array(decimal), &tiny),
         ("\"bytes\"".to_owned(), &text),
         ("\"string\"".to_owned(), &text),
     ] {

@@ -155,7 +155,13 @@ impl Client {
     }
 
     fn get(&self, path: &str, what: &str) -> Result<Value, Error> {
-        let (status, answer) = self.ask(path)?;
+        let (status, answer) = self.ask(path).map_err(|error| match error {
+            Error::Unusable { reason, .. } => Error::Unusable {
+                what: what.to_owned(),
+                reason,
+            },
+            other => other,
+        })?;
         let code = answer.get("error_code").and_then(Value::as_i64);
         let unknown = || Error::Unknown {
             what: what.to_owned(),
@@ -181,10 +187,16 @@ impl Client {
     /// Status and body; a body that is no JSON is null.
     fn answer(&self, sent: Result<Response<Body>, ureq::Error>) -> Result<(u16, Value), Error> {
         let mut response = sent.map_err(|error| self.unavailable(error.to_string()))?;
+        let given = is_given(&response);
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-        let text = body
-            .read_to_string()
-            .map_err(|error| self.unavailable(error.to_string()))?;
+        let text = body.read_to_string().map_err(|error| match error {
+            // It will not be smaller the next time: whoever waits for it would wait for ever.
+            ureq::Error::BodyExceedsLimit(max) if given => Error::Unusable {
+                what: format!("an answer of registry {}", self.url),
+                reason: format!("it is larger than {max} bytes: split the type"),
+            },
+            error => self.unavailable(error.to_string()),
+        })?;
         let answer = serde_json::from_str(&text).unwrap_or(Value::Null);
         Ok((response.status().as_u16(), answer))
     }
@@ -204,6 +216,13 @@ impl Client {
             reason: reason.into(),
         }
     }
+}
+
+/// Does it give what was asked for? A page of some proxy on the way does not.
+fn is_given(response: &Response<Body>) -> bool {
+    let kind = response.headers().get("content-type");
+    let json = kind.is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
+    json && response.status().as_u16() == 200
 }
 
 #[derive(Default)]

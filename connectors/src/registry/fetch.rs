@@ -22,7 +22,10 @@ pub(super) struct Fetcher {
 
 impl Fetcher {
     /// Works until the cache is closed.
-    pub(super) fn start(cache: Arc<Cache>, client: Client) {
+    ///
+    /// # Errors
+    /// [`Error::Thread`].
+    pub(super) fn start(cache: Arc<Cache>, client: Client) -> Result<(), Error> {
         let fetcher = Self {
             cache,
             client,
@@ -30,9 +33,10 @@ impl Fetcher {
             told: None,
         };
         let named = std::thread::Builder::new().name("registry".to_owned());
-        named
-            .spawn(move || fetcher.work())
-            .expect("the system can start a thread");
+        let started = named.spawn(move || fetcher.work());
+        started.map(drop).map_err(|error| Error::Thread {
+            reason: error.to_string(),
+        })
     }
 
     fn work(mut self) {

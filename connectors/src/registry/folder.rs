@@ -15,9 +15,16 @@ use super::Error;
 /// Schemas by name.
 #[derive(Debug, Default)]
 pub(super) struct Folder {
-    full: BTreeMap<String, Arc<Schema>>,
+    full: BTreeMap<String, Named>,
     /// `None`: several types end with this name.
     last: BTreeMap<String, Option<Arc<Schema>>>,
+}
+
+/// A schema and where it stands.
+#[derive(Debug)]
+struct Named {
+    path: PathBuf,
+    schema: Arc<Schema>,
 }
 
 struct File {
@@ -35,17 +42,14 @@ impl Folder {
             for file in waiting {
                 match parse(&file.text, &texts) {
                     Ok(schema) => {
-                        folder.add(&file.path, schema);
+                        folder.add(&file.path, schema)?;
                         texts.push(file.text);
                     }
                     Err(error) => failed.push((file, error)),
                 }
             }
-            if let Some((file, error)) = failed.first().filter(|_| failed.len() == before) {
-                return Err(Error::Unusable {
-                    what: file.path.display().to_string(),
-                    reason: error.to_string(),
-                });
+            if failed.len() == before {
+                return Err(worst(&failed));
             }
             waiting = failed.into_iter().map(|(file, _)| file).collect();
         }
@@ -54,8 +58,8 @@ impl Folder {
 
     /// By full name, else by last name if it is the only one.
     pub(super) fn find(&self, name: &str) -> Found {
-        if let Some(schema) = self.full.get(name) {
-            return Found::Schema(schema.clone());
+        if let Some(named) = self.full.get(name) {
+            return Found::Schema(named.schema.clone());
         }
         match self.last.get(name) {
             Some(Some(schema)) => Found::Schema(schema.clone()),
@@ -69,22 +73,44 @@ impl Folder {
     }
 
     /// A schema that is no named type goes by the name of its file.
-    fn add(&mut self, path: &Path, schema: Schema) {
+    fn add(&mut self, path: &Path, schema: Schema) -> Result<(), Error> {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let full = schema.name().map_or(stem.into_owned(), str::to_owned);
         let schema = Arc::new(schema);
+        if let Some(other) = self.full.get(&full) {
+            return Err(Error::Unusable {
+                what: format!("{} and {}", other.path.display(), path.display()),
+                reason: format!("both define `{full}`: keep one of them"),
+            });
+        }
         if let Some((_, last)) = full.rsplit_once('.') {
             let only = self.last.contains_key(last).then_some(None);
             self.last
                 .insert(last.to_owned(), only.unwrap_or(Some(schema.clone())));
         }
-        self.full.insert(full, schema);
+        let path = path.to_owned();
+        self.full.insert(full, Named { path, schema });
+        Ok(())
     }
 }
 
-/// Alone if that is possible: a file that repeats a type of another one is fine.
+/// A file's own mistake rather than that another one, perhaps this one, is missing.
+fn worst(failed: &[(File, SchemaError)]) -> Error {
+    let own = |(_, error): &&(File, SchemaError)| !matches!(error, SchemaError::Undefined { .. });
+    let worst = failed.iter().find(own).or(failed.first());
+    Error::Unusable {
+        what: worst.map_or(String::new(), |(file, _)| file.path.display().to_string()),
+        reason: worst.map_or(String::new(), |(_, error)| error.to_string()),
+    }
+}
+
+/// Alone if that is possible: a file that repeats a type of another one is fine. Others help only where a type is missing; what they do
+/// to each other must not hide a file's own mistake.
 fn parse(text: &str, others: &[String]) -> Result<Schema, SchemaError> {
-    Schema::parse(text).or_else(|_| Schema::parse_with(text, others))
+    Schema::parse(text).or_else(|own| match own {
+        SchemaError::Undefined { .. } => Schema::parse_with(text, others),
+        own => Err(own),
+    })
 }
 
 fn files(path: &Path) -> Result<Vec<File>, Error> {

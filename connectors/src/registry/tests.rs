@@ -56,9 +56,13 @@ fn reply(mut stream: TcpStream, answer: Answer) {
     let path = first.split(' ').nth(1).unwrap_or_default();
     match answer(path) {
         Some((status, body)) => {
+            let kind = match body.starts_with('{') {
+                true => "application/vnd.schemaregistry.v1+json",
+                false => "text/html",
+            };
             let _ = write!(
                 stream,
-                "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
                 body.len()
             );
         }
@@ -121,6 +125,13 @@ fn a_schema_that_cannot_be_used_is_none() {
     assert!(
         matches!(&broken, Error::Unusable { what, .. } if what == "schema 7"),
         "{broken}"
+    );
+    let mut server = serve(|_| schema(&"x".repeat(5_000_000)));
+    server.address.timeout = Duration::from_secs(60);
+    let huge = Client::new(&server.address).schema(7).expect_err("huge");
+    assert_eq!(
+        huge.to_string(),
+        "schema 7: it is larger than 4194304 bytes: split the type"
     );
 }
 
@@ -312,6 +323,47 @@ fn a_folder_that_cannot_be_used_stops_the_start() {
     let error = catalog(None, Some("/no/such/folder".into())).expect_err("no folder");
     assert!(
         error.to_string().contains("set `schemas.folder`"),
+        "{error}"
+    );
+}
+
+fn refused(files: &[(&str, &str)]) -> String {
+    let path = folder(files);
+    let error = catalog(None, Some(path.clone())).expect_err("refused");
+    let _ = std::fs::remove_dir_all(path);
+    error.to_string()
+}
+
+#[test]
+fn two_files_of_one_name_are_both_named() {
+    let again = ("z.avsc", B.1);
+    let error = refused(&[B, again]);
+    for part in ["b.avsc and ", "z.avsc: both define `y.B`"] {
+        assert!(error.contains(part), "{error}");
+    }
+    // By the name of the file, without a name of its own.
+    let error = refused(&[("y.B.avsc", "\"int\""), B]);
+    assert!(error.contains("both define `y.B`"), "{error}");
+}
+
+#[test]
+fn a_files_own_mistake_is_told_first() {
+    // `a.avsc` only misses what `b.avsc` would define.
+    let bad = ("b.avsc", r#"{"type":"enum","name":"y.B"}"#);
+    let error = refused(&[A, bad]);
+    assert!(
+        error.contains("b.avsc: schema at `the outermost type`: `symbols`"),
+        "{error}"
+    );
+    // What two other files do to each other hides nothing.
+    let twice = (
+        "d.avsc",
+        r#"{"type":"record","name":"x.D","fields":[{"name":"b","type":{"type":"enum","name":"y.B","symbols":["X"]}}]}"#,
+    );
+    let wrong = ("e.avsc", r#"{"type":"record","name":"x.E","fields":7}"#);
+    let error = refused(&[B, twice, wrong]);
+    assert!(
+        error.contains("e.avsc: schema at") && error.contains("`fields`"),
         "{error}"
     );
 }

@@ -53,6 +53,17 @@ impl Error {
         }
     }
 
+    /// The same with something more to tell.
+    fn with(self, problem: &str) -> Self {
+        let both = |text: String| format!("{text}; {problem}");
+        match self {
+            Self::Refused(text) => Self::Refused(both(text)),
+            Self::Unreachable(text) => Self::Unreachable(both(text)),
+            Self::Unseen(text) => Self::Unseen(both(text)),
+            other => other,
+        }
+    }
+
     /// What to tell, if anything is left to be told.
     pub fn message(&self) -> Option<String> {
         match self {
@@ -69,6 +80,7 @@ impl From<client::Error> for Error {
             client::Error::Log(error) => error.into(),
             client::Error::Store(error) => error.into(),
             client::Error::Unseen(reason) => Self::Unseen(reason),
+            client::Error::AlsoUnaudited { error, problem } => Self::from(*error).with(&problem),
             other => Self::Refused(other.to_string()),
         }
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use connectors::log::{self, Log, TopicSpec};
-use schemas::audit::{self, Action, Entry};
+use schemas::audit::{self, Action, Entry, Outcome};
 use schemas::record::Outgoing;
 use schemas::topics::{self, Kind, Topics};
 
@@ -91,7 +91,7 @@ impl Audit {
         })
     }
 
-    /// Writes down what came of an act that was done; answers what is wrong if that is not possible.
+    /// Writes down what came of an act; answers what is wrong if that is not possible.
     pub fn after<L: Log>(&self, log: &mut L, entry: &Entry) -> Option<String> {
         let entry = Entry {
             at_ms: wall_ms(),
@@ -100,10 +100,18 @@ impl Audit {
         let written = write(log, &audit::encode(&self.names, &entry), self.wait);
         let (act, topic) = (&entry.act, self.names.audit());
         written.err().map(|error| {
-            format!(
-                "act {act} was done, but what came of it could not be written to `{topic}`: {error}"
-            )
+            let done = done(entry.result);
+            format!("act {act} {done}; what came of it could not be written to `{topic}`: {error}")
         })
+    }
+}
+
+/// Was it done?
+fn done(result: Option<Outcome>) -> &'static str {
+    match result {
+        Some(Outcome::NotSent) => "was not done",
+        Some(Outcome::Unseen) | None => "may have been done",
+        Some(_) => "was done",
     }
 }
 

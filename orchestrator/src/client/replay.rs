@@ -98,12 +98,15 @@ pub struct Report {
     pub replayed: Vec<Replayed>,
     /// Why results are missing in the audit, if some are.
     pub unaudited: Option<String>,
+    /// Why effects were not looked for to the end, if that is so: those are [`Effect::Unseen`].
+    pub unwatched: Option<String>,
 }
 
 /// Sends dead letters back and waits for what becomes of them.
 ///
 /// # Errors
-/// The log's. A record that cannot be written, or written down, is no error but its [`Effect::NotSent`].
+/// The log's, before anything is sent. A record that cannot be written, or written down, is no error but its [`Effect::NotSent`], and an
+/// effect that cannot be read is [`Effect::Unseen`].
 pub fn replay<L: Log>(
     log: &mut L,
     installation: &Installation,
@@ -129,7 +132,7 @@ pub fn replay<L: Log>(
         sender.send(log, &mut item);
         items.push(item);
     }
-    watch.until_known(log, installation, &mut items)?;
+    let watched = watch.until_known(log, installation, &mut items);
     let results = || {
         items
             .iter()
@@ -139,6 +142,7 @@ pub fn replay<L: Log>(
     Ok(Report {
         replayed: items.into_iter().map(Item::replayed).collect(),
         unaudited,
+        unwatched: watched.err().map(|error| error.to_string()),
     })
 }
 

@@ -54,7 +54,8 @@ pub struct Outcome {
 /// Sends a signal, waits for the fact about it, and writes both down.
 ///
 /// # Errors
-/// [`Error::Unseen`] if there is none in time; [`Error::Unaudited`] or the log's if the signal was certainly not written.
+/// [`Error::Unseen`] if there is none in time; [`Error::Unaudited`] or the log's if the signal was certainly not written;
+/// [`Error::AlsoUnaudited`] around any of them if that could not be written down.
 pub fn signal<L: Log>(
     log: &mut L,
     installation: &Installation,
@@ -66,10 +67,17 @@ pub fn signal<L: Log>(
     audit.before(log, &entry)?;
     let result = exchange(log, installation, saga, signal);
     let unaudited = audit.after(log, &ended(entry, &result));
-    result.map(|outcome| Outcome {
-        unaudited,
-        ..outcome
-    })
+    match (result, unaudited) {
+        (Ok(outcome), unaudited) => Ok(Outcome {
+            unaudited,
+            ..outcome
+        }),
+        (Err(error), None) => Err(error),
+        (Err(error), Some(problem)) => Err(Error::AlsoUnaudited {
+            error: Box::new(error),
+            problem,
+        }),
+    }
 }
 
 fn announced(audit: &Audit, saga: &SagaId, signal: &Signal) -> Entry {

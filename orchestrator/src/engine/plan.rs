@@ -243,3 +243,6 @@ pub(super) struct Done<'a> {
     pub(super) now: Option<Instance>,
     pub(super) applied: Applied,
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,8 +144,10 @@ fn decoded_event(
     only: Option<&str>,
 ) {
     let mut matched = false;
-    for (reference, active, definition) in cx.definitions.active() {
-        if only.is_some_and(|only| !names_same(only, &reference)) {
+    let readers = cx.definitions.sources_read().get(&record.partition.topic);
+    for (version, active) in readers.iter().flat_map(|readers| &readers.starts) {
+        let (reference, definition) = (&version.reference, &*version.definition);
+        if only.is_some_and(|only| !names_same(only, reference)) {
             continue;
         }
         for start in definition
@@ -157,8 +159,8 @@ fn decoded_event(
                 continue;
             }
             matched = true;
-            match inbox_record(cx, record, decoded, (&reference, definition), start) {
-                Ok(Some(outgoing)) => sign_and_push(cx, out, record, outgoing, &reference),
+            match inbox_record(cx, record, decoded, (reference, definition), start) {
+                Ok(Some(outgoing)) => sign_and_push(cx, out, record, outgoing, reference),
                 Ok(None) => out.stats.skip("filtered"),
                 Err(refusal) => set_aside(cx, out, record, &refusal),
             }
@@ -172,8 +174,7 @@ fn decoded_event(
 
 /// A dead letter names the version that refused it; a newer version of the same saga takes its place.
 fn names_same(only: &str, reference: &str) -> bool {
-    let name = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
-    name(only) == name(reference)
+    only.split('@').next() == reference.split('@').next()
 }
 
 fn matches_record(start: &Start, record: &Received, decoded: &Decoded) -> bool {

@@ -12,6 +12,7 @@ use schemas::record::{Outgoing, Partition, Received};
 use schemas::signature::Keys;
 use schemas::topics::{self, Topics as Names};
 
+use super::absent::{Absent, Missing};
 use super::limit::{Bounds, Limit};
 use super::origin;
 use super::plan::{self, Context, Outcome};
@@ -70,6 +71,7 @@ pub struct Ingress {
     /// By topic. They outlive an assignment: a rebalance mends no definition.
     limits: BTreeMap<String, Limit>,
     subscribed: Vec<String>,
+    absent: Absent,
     refreshed: Option<Instant>,
 }
 
@@ -82,26 +84,31 @@ impl Ingress {
             sources: BTreeMap::new(),
             limits: BTreeMap::new(),
             subscribed,
+            absent: Absent::default(),
             refreshed: None,
         }
     }
 
-    /// Topics to read: those that active definitions start from, and the redrive topic. Missing ones are left out until they exist.
-    pub fn topics<L: Log>(log: &mut L, names: &Names, registry: &Registry) -> Vec<String> {
-        let mut topics: Vec<String> = registry.snapshot().source_topics().into_iter().collect();
-        topics.push(names.redrive());
-        topics.retain(|topic| match log.topic(topic) {
-            Ok(Some(_)) => true,
-            Ok(None) => {
-                tracing::warn!(
-                    topic,
-                    "Start topic does not exist yet; no saga starts from it until it is created."
-                );
-                false
+    /// Topics to read, with the redrive topic, and those that are left out until they exist, each with what it is for.
+    pub fn topics<L: Log>(
+        log: &mut L,
+        names: &Names,
+        registry: &Registry,
+    ) -> (Vec<String>, Missing) {
+        let definitions = registry.snapshot();
+        let (mut topics, mut missing) = (Vec::new(), Missing::new());
+        for (topic, readers) in definitions.sources_read() {
+            match log.topic(topic) {
+                Ok(Some(_)) => topics.push(topic.clone()),
+                Ok(None) => {
+                    missing.insert(topic.clone(), readers.to_string());
+                }
+                Err(_) => {}
             }
-            Err(_) => false,
-        });
+        }
         topics
+            .extend(Some(names.redrive()).filter(|topic| matches!(log.topic(topic), Ok(Some(_)))));
+        (topics, missing)
     }
 
     fn source(&mut self, lane: LaneNo) -> &mut Source {
@@ -179,9 +186,12 @@ impl Ingress {
 
     /// Who holds sources up, for `/readyz` and metrics.
     fn tell_held(&self) {
-        let held = self.sources.values().filter(|source| source.held).count();
+        let held = self.sources.iter().filter(|(_, source)| source.held);
+        let held: Vec<_> = held
+            .map(|(lane, _)| &self.partitions[*lane as usize])
+            .collect();
         let trouble = self.setup.reader.schemas.trouble();
-        self.setup.observer.sources_held(held, trouble);
+        self.setup.observer.sources_held(&held, trouble);
     }
 
     /// Counts what was planned. One partition beyond the bounds stops all of its topic, also those that were planned before it.
@@ -236,11 +246,13 @@ impl Ingress {
             tracing::debug!(%error, "Definitions could not be read; trying again.");
             return;
         }
-        let known = self.setup.registry.snapshot().source_topics();
-        if known.iter().all(|topic| self.subscribed.contains(topic)) {
+        let definitions = self.setup.registry.snapshot();
+        let mut known = definitions.sources_read().keys();
+        if known.all(|topic| self.subscribed.contains(topic)) {
             return;
         }
-        let topics = Self::topics(log, &self.setup.names, &self.setup.registry);
+        let (topics, missing) = Self::topics(log, &self.setup.names, &self.setup.registry);
+        self.absent.tell(missing, Instant::now());
         if topics != self.subscribed && log.subscribe(&topics).is_ok() {
             tracing::info!(?topics, "Reading further topics.");
             self.subscribed = topics;
@@ -305,11 +317,17 @@ impl<L: Log> Role<L> for Ingress {
     }
 
     fn waiting(&mut self, log: &mut L, polled: Vec<Waiting>) -> Vec<Waiting> {
-        let held = self.sources.iter().filter(|(_, source)| source.held);
-        let mut lanes: BTreeSet<LaneNo> = held.map(|(lane, _)| *lane).collect();
+        // Also what a plan left that ended early, at a schema that was dropped meanwhile: perhaps nothing more is ever polled there.
+        let left = |source: &Source| source.held || !source.entries.is_empty();
+        let kept = self.sources.iter().filter(|(_, source)| left(source));
+        let mut lanes: BTreeSet<LaneNo> = kept.map(|(lane, _)| *lane).collect();
         lanes.extend(polled.iter().map(|waiting| waiting.lane));
         let offers = lanes.into_iter().filter_map(|lane| self.offer(log, lane));
         offers.collect()
+    }
+
+    fn holds_back(&self, lane: LaneNo) -> bool {
+        self.sources.get(&lane).is_some_and(|source| source.held)
     }
 
     fn rewind(&mut self, lane: LaneNo) {
@@ -431,3 +449,6 @@ impl<L: Log> Role<L> for Ingress {
 
     fn delivered(&mut self, _delivery: &Delivery) {}
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

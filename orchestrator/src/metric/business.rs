@@ -29,6 +29,7 @@ pub struct Business {
     milestone_seconds: Guarded<HistogramVec>,
     service_levels: Guarded<IntCounterVec>,
     value: Guarded<CounterVec>,
+    refused: Guarded<IntCounterVec>,
 }
 
 impl Business {
@@ -61,6 +62,12 @@ impl Business {
                 2,
             )?,
             value: r.guard("skald_business_value_total", value, 2),
+            refused: r.guarded(
+                "skald_measures_refused_total",
+                "Measures that are no number or below zero, so that skald_business_value_total lacks them.",
+                &["def", "measure"],
+                2,
+            )?,
         })
     }
 
@@ -78,10 +85,11 @@ impl Business {
         self.service_levels.with(&[definition, step, result]).inc();
     }
 
-    /// A completed instance brought this number. What is no number, or below zero, cannot be counted.
+    /// A completed instance brought this number. What is no number, or below zero, cannot be added; that it is missing is counted.
     pub fn value(&self, definition: &str, measure: &str, value: &serde_json::Value) {
         let Some(number) = value.as_f64().filter(|n| n.is_finite() && *n >= 0.0) else {
             tracing::debug!(definition, measure, "Measure is no number above zero.");
+            self.refused.with(&[definition, measure]).inc();
             return;
         };
         let labels = [definition, measure, "completed"];

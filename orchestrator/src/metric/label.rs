@@ -83,6 +83,8 @@ labels! {
     InputKind {
         /// A business event.
         Event = "event",
+        /// A business event that an instance awaits.
+        Awaited = "awaited",
         /// A participant's answer.
         Reply = "reply",
         /// A timer.
@@ -109,6 +111,14 @@ labels! {
         EarlyTimer = "early_timer",
         /// Nothing waits for it.
         Orphan = "orphan",
+        /// A record without a value.
+        Tombstone = "tombstone",
+        /// A timer whose time was taken back, or whose instance is gone.
+        Stale = "stale",
+        /// A reply that stood in another lane than its saga; it has its effect there.
+        Forwarded = "forwarded",
+        /// An instance keeps no more early events.
+        QueueFull = "queue_full",
     }
 
     /// What a produced record is.
@@ -159,6 +169,16 @@ labels! {
         Mismatch = "mismatch",
         /// The store lost the lane.
         Lost = "lost",
+        /// It was not delivered what is there.
+        Stalled = "stalled",
+    }
+
+    /// Why a lane stands still although its partition goes on.
+    StallCause {
+        /// A record can be read and is not delivered.
+        NotDelivered = "not_delivered",
+        /// An open transaction holds up what comes.
+        OpenTransaction = "open_transaction",
     }
 
     /// States of a lane.
@@ -245,11 +265,11 @@ labels! {
         Failed = "failed",
     }
 
-    /// What ingress made of a dead letter that was sent back. What an instance made of it, history tells.
+    /// What became of a dead letter that was sent back. What an instance made of an event, history tells.
     ReplayOutcome {
-        /// It is in an inbox.
+        /// A business event is in an inbox, or a record of an inbox changed its instance.
         Accepted = "accepted",
-        /// No definition wanted it.
+        /// No definition wanted it, or its instance does not.
         NoEffect = "no_effect",
         /// It became a dead letter again.
         DeadAgain = "dead_again",

@@ -2,12 +2,12 @@
 //!
 //! Absent on purpose: positions. They belong into logs and `/readyz`.
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGaugeVec};
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::Error;
 use super::gauge::LaneSum;
 use super::guard::Guarded;
-use super::label::{Family, Label, LaneState, RecoveryCause};
+use super::label::{Family, Label, LaneState, RecoveryCause, StallCause};
 use super::register::{Register, SECONDS};
 
 /// Metrics of the owned lanes.
@@ -20,6 +20,9 @@ pub struct Lanes {
     pub timer_lateness: Histogram,
     /// `skald_resends_waiting`: re-sends of the owned lanes that wait for a token.
     pub resends_waiting: LaneSum,
+    /// `skald_lanes_stalled{cause}`: lanes and sources that stand still although their partition goes on; workers add and subtract
+    /// theirs.
+    pub stalled: Family<StallCause, IntGauge>,
     resends_delayed: Guarded<IntCounterVec>,
     state: IntGaugeVec,
 }
@@ -43,6 +46,11 @@ impl Lanes {
             resends_waiting: LaneSum::new(r.gauge(
                 "skald_resends_waiting",
                 "Re-sends of the owned lanes that wait for a token of their target.",
+            )?),
+            stalled: Family::bind(&r.gauges(
+                "skald_lanes_stalled",
+                "Lanes and source partitions that stand still although their partition goes on.",
+                &["cause"],
             )?),
             resends_delayed: r.guarded(
                 "skald_resends_delayed_total",

@@ -140,3 +140,23 @@ fn every_metric_has_a_legal_name_and_help() {
         assert!(!family.help().is_empty(), "{name}");
     }
 }
+
+#[test]
+fn a_measure_that_is_no_amount_is_counted_as_missing() {
+    let metrics = metrics();
+    for value in [
+        serde_json::json!(12.5),
+        serde_json::json!(-1),
+        serde_json::json!("many"),
+    ] {
+        metrics.business().value("order", "amount", &value);
+    }
+    check_line(
+        &metrics,
+        "skald_business_value_total{def=\"order\",measure=\"amount\",outcome=\"completed\"} 12.5",
+    );
+    check_line(
+        &metrics,
+        "skald_measures_refused_total{def=\"order\",measure=\"amount\"} 2",
+    );
+}

@@ -155,7 +155,11 @@ pub fn start<L: Log, S: Store>(
         health,
         stop,
     };
-    common.run(&mut admin, http)
+    let (stop, lease) = (common.stop.clone(), common.lease.clone());
+    common.run(&mut admin, http).inspect_err(|_| {
+        stop.stop();
+        lease.release();
+    })
 }
 
 /// Processes that start at the same time deploy in turn: one that was overtaken begins again.
@@ -249,6 +253,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
         watchdog::watch(watched, limit, self.stop.clone());
         Ok(Process {
             stop: self.stop,
+            lease: self.lease,
             loops,
             health: self.health,
             metrics: self.metrics,
@@ -328,7 +333,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             own_id.clone(),
             self.plan.timeouts.request,
         );
-        Ok(self.spawn(&own_id, self.machine(&own_id, true), shell))
+        self.spawn(&own_id, self.machine(&own_id, true), shell)
     }
 
     fn ingress(
@@ -337,7 +342,8 @@ impl<L: Log, S: Store> Common<'_, L, S> {
         watched: &mut Vec<(String, Component)>,
     ) -> Result<Loop, Error> {
         let own_id = self.id("ingress", 0);
-        let topics = Ingress::topics(admin, &self.names, &self.registry);
+        // What is missing is told as soon as the loop runs.
+        let (topics, _) = Ingress::topics(admin, &self.names, &self.registry);
         let mut timeouts = self.plan.timeouts.clone();
         timeouts.transaction = timeouts.transaction.min(INGRESS_TRANSACTION_MAX);
         let options = self.options(&own_id, "ingress", topics.clone(), timeouts);
@@ -364,16 +370,24 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             own_id.clone(),
             self.plan.timeouts.request,
         );
-        Ok(self.spawn(&own_id, self.machine(&own_id, false), shell))
+        self.spawn(&own_id, self.machine(&own_id, false), shell)
     }
 
-    fn spawn<R>(&self, name: &str, mut machine: lane::Worker, mut shell: Shell<L, R>) -> Loop
+    fn spawn<R>(
+        &self,
+        name: &str,
+        mut machine: lane::Worker,
+        mut shell: Shell<L, R>,
+    ) -> Result<Loop, Error>
     where
         R: worker::Role<L> + Send + 'static,
     {
         let stop = self.stop.clone();
         let run = move || worker::run(&mut machine, &mut shell, &stop);
         let named = std::thread::Builder::new().name(name.to_owned());
-        named.spawn(run).expect("the system can start a thread")
+        named.spawn(run).map_err(|error| Error::Thread {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        })
     }
 }

@@ -72,6 +72,11 @@ pub trait Role<L: Log> {
         polled
     }
 
+    /// Does the role hold this lane back on purpose? Then it is no wonder that it stands still.
+    fn holds_back(&self, _lane: LaneNo) -> bool {
+        false
+    }
+
     /// What was polled and not committed is delivered again: it must not be kept twice.
     fn rewind(&mut self, lane: LaneNo);
 

@@ -9,6 +9,7 @@ use saga_lib::lane::{Effect, Event, Failure, LaneNo, Stable, Trouble, Waiting};
 use schemas::record::Received;
 
 use super::role::{OutputClass, Role};
+use super::watch::Watch;
 use crate::crash;
 use crate::metric::label::{Label, Stage, TransactionPhase};
 use crate::observe::Observer;
@@ -34,6 +35,7 @@ pub struct Shell<L: Log, R: Role<L>> {
     /// Forwarded replies handed over and not yet acknowledged.
     forwards: usize,
     last_error: Option<String>,
+    pub(super) watch: Watch,
 }
 
 /// What a token of the transactional producer stands for.
@@ -63,6 +65,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             open: Vec::new(),
             forwards: 0,
             last_error: None,
+            watch: Watch::new(),
         }
     }
 
@@ -113,6 +116,8 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         self.observer.turned();
         let begun = Instant::now();
         self.role.between(&mut self.log, machine);
+        let hands = (&mut self.log, &self.role);
+        self.watch.look(hands, &self.observer, machine);
         self.stepped("between two polls", begun);
     }
 
@@ -215,6 +220,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     fn sort(&mut self, records: Vec<Received>) -> Vec<Waiting> {
         let mut lanes: std::collections::BTreeMap<LaneNo, Vec<Received>> =
             std::collections::BTreeMap::new();
+        self.watch.polled(records.len());
         if !records.is_empty() {
             self.observer.batch_records(records.len());
         }

@@ -179,6 +179,13 @@ impl Worker {
         }
     }
 
+    /// The shell found that a ready lane is not delivered what is there: it begins again, and with it the delivery.
+    pub fn redeliver(&mut self, lane: LaneNo) {
+        if self.ready(lane).is_some() {
+            self.recover(lane, "stalled", true);
+        }
+    }
+
     fn answered(&mut self, event: Event) -> Effect {
         let state = std::mem::replace(&mut self.state, State::Polling);
         match (state, event) {

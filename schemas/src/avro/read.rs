@@ -130,9 +130,10 @@ impl<'a> Reader<'a> {
                     None => self.length()?,
                 };
                 let bytes = self.take(size)?;
-                return decimal::text(bytes, d.scale)
-                    .map(|text| json::decimal_or_whole(&text))
-                    .ok_or_else(|| self.error("a decimal of too many digits"));
+                let text = decimal::text(bytes, d.scale)
+                    .ok_or_else(|| self.error("a decimal of too many digits"))?;
+                self.charge(text.len())?;
+                return Ok(json::decimal_or_whole(&text));
             }
             Type::Uuid { .. } => return self.uuid(),
             Type::Duration { .. } => return self.duration(),

@@ -25,6 +25,16 @@ pub enum Error {
         /// What the parser said.
         problem: String,
     },
+    /// It uses a type that is defined nowhere before.
+    #[error(
+        "schema at `{place}`: type `{name}` is not defined before it is used: add it to the schema's references"
+    )]
+    Undefined {
+        /// Name of the type or field, from the outside in.
+        place: String,
+        /// Full name of the type.
+        name: String,
+    },
     /// Not Avro.
     #[error("schema at `{place}`: {problem}")]
     Invalid {

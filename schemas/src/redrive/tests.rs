@@ -70,6 +70,12 @@ fn a_dead_inbox_record_goes_to_its_lane_unsigned_with_its_identity() {
     assert_eq!(out.headers.bytes(headers::SIG), None);
     assert_eq!(out.headers.text(headers::CE_ID), Some("shop.inbox/3/42"));
     assert_eq!(out.headers.text("skald-kind"), Some("timer"));
+    assert_eq!(out.headers.text(headers::REDRIVE_TOPIC), Some("shop.inbox"));
+    let again = encode(&topics(), &letter(&out.clone().received(3, 50, 2), None));
+    assert_eq!(
+        again.headers, out.headers,
+        "once, however often it comes back"
+    );
 }
 
 #[test]

@@ -2,6 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use connectors::kafka::KafkaLog;
+use connectors::log::{Log, Options, Timeouts};
+use connectors::redis::RedisStore;
+use connectors::store::{Lease, Store};
+use schemas::record::{Headers, Outgoing};
 use tests::world::World;
 
 use crate::faults::*;
@@ -128,6 +133,67 @@ fn a_second_process_of_one_name_is_refused() {
     assert!(said.contains("--instance"), "{said}");
     world.trigger(20);
     all_is_well(&world, first, participants);
+}
+
+/// Nobody waits until a lease runs out that its holder gave up.
+#[test]
+fn a_name_is_free_as_soon_as_its_process_was_stopped() {
+    let _took = Took::new("a_name_is_free_as_soon_as_its_process_was_stopped");
+    let world = World::new();
+    let participants = participants(&world);
+    let first = world.start("one");
+    ready(&first);
+    let mut store = RedisStore::open(&world.store(), &world.app).expect("redis answers");
+    let mut taken = || store.lease("one", "somebody", Duration::from_millis(20));
+    assert!(matches!(taken(), Ok(Lease::Foreign(_))), "it is held");
+    first.stop();
+    assert_eq!(taken(), Ok(Lease::Held));
+    let again = world.start("one");
+    ready(&again);
+    world.trigger(20);
+    all_is_well(&world, again, participants);
+}
+
+/// Idle lanes stand behind markers, which is no stall; an open transaction of somebody else is one, and is told as such.
+#[test]
+fn an_open_transaction_in_the_inbox_is_told_and_idle_lanes_are_not() {
+    let _took = Took::new("an_open_transaction_in_the_inbox_is_told_and_idle_lanes_are_not");
+    let world = World::new();
+    let participants = participants(&world);
+    let skald = world.start("one");
+    ready(&skald);
+    let keys = world.trigger(20);
+    world.wait_for_ends_of(&keys, Duration::from_secs(120), false);
+    // Longer than whoever looks has patience.
+    std::thread::sleep(Duration::from_secs(25));
+    assert!(
+        !skald.output().contains("stands still"),
+        "{}",
+        skald.output()
+    );
+    let options = Options {
+        transactional_id: Some(format!("{}-foreign", world.app)),
+        timeouts: Timeouts {
+            transaction: Duration::from_secs(120),
+            ..tests::world::timeouts()
+        },
+        ..Options::default()
+    };
+    let mut foreign = KafkaLog::open(&world.cluster(), &options).expect("opens");
+    foreign.begin().expect("begun");
+    let record = Outgoing {
+        topic: world.names().inbox(),
+        partition: Some(0),
+        key: None,
+        value: Some(b"{}".to_vec()),
+        headers: Headers::default(),
+    };
+    foreign.produce(&record, 0).expect("handed over");
+    foreign.flush().expect("written");
+    skald.wait_for_output("cause=\"open_transaction\"", Duration::from_secs(60));
+    foreign.abort().expect("aborted");
+    world.trigger(20);
+    all_is_well(&world, skald, participants);
 }
 
 #[test]

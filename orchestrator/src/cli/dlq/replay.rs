@@ -91,6 +91,11 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
     if let Some(problem) = &report.unaudited {
         console.talk(&format!("warning: {problem}"));
     }
+    if let Some(problem) = &report.unwatched {
+        console.talk(&format!(
+            "warning: effects could not be read to the end: {problem}"
+        ));
+    }
     verdict(&report.replayed)
 }
 

@@ -86,6 +86,68 @@ fn a_signal_that_cannot_be_written_down_is_not_sent() {
     assert_eq!(records_in(&mut bench, "skald.inbox"), 0);
 }
 
+/// Waits until this topic has as many records.
+fn await_records(cluster: &MemoryCluster, topic: &str, records: i64) {
+    let mut log = open(cluster, &Options::default());
+    let partition = Partition::new(topic, 0);
+    while log.extent(&partition).expect("extent").end < records {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_signal_that_cannot_be_written_down_to_its_end_says_both() {
+    let mut bench = quick(bench());
+    bench.installation.wait = Duration::from_secs(1);
+    let cluster = bench.cluster.clone();
+    let breaker = std::thread::spawn(move || {
+        await_records(&cluster, "skald.audit", 1);
+        cluster.set_writable("skald.audit", false);
+    });
+    let error = cancelled(&mut bench).expect_err("no engine").to_string();
+    breaker.join().expect("broke it");
+    assert!(
+        error.contains("no fact about it was seen in time"),
+        "{error}"
+    );
+    assert!(
+        error.contains("may have been done; what came of it could not be written to `skald.audit`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_was_not_sent_was_not_done() {
+    let mut bench = quick(bench());
+    let audit = audit(&mut bench);
+    bench.cluster.set_writable("skald.audit", false);
+    let mut after = |result| {
+        let mut entry = ann().entry(Action::DlqReplay, "a".into(), "t/0/1".into());
+        entry.result = Some(result);
+        audit.after(&mut bench.log, &entry).expect("not writable")
+    };
+    assert!(after(Outcome::NotSent).starts_with("act a was not done;"));
+    assert!(after(Outcome::Changed).starts_with("act a was done;"));
+}
+
+#[test]
+fn a_replay_whose_effects_cannot_be_read_still_tells_what_was_sent() {
+    let mut bench = bench();
+    let letter = set_aside(&mut bench, &business_event("{"), "undecodable");
+    let cluster = bench.cluster.clone();
+    let breaker = std::thread::spawn(move || {
+        // Announced, and sent.
+        await_records(&cluster, "skald.audit", 2);
+        cluster.delete_topic("skald.history");
+    });
+    let report = replay_all(&mut bench, std::slice::from_ref(&letter));
+    breaker.join().expect("broke it");
+    assert!(report.unwatched.is_some());
+    assert_eq!(report.replayed[0].effect, Effect::Unseen);
+    let told = results(&mut bench);
+    assert_eq!(told, [None, Some(Outcome::Sent), Some(Outcome::Unseen)]);
+}
+
 #[test]
 fn a_replay_is_written_down_before_it_is_sent_after_and_at_its_end() {
     let mut bench = bench();

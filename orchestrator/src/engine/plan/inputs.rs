@@ -12,12 +12,35 @@ use saga_lib::ir::Definition;
 use saga_lib::transition::{self, Applied, Reason};
 use schemas::inbox::{self, Inbox};
 use schemas::record::Received;
-use schemas::{lane, signature};
+use schemas::{headers, lane, signature};
 
-use super::{Done, Entry, Planner, Problem, Verdict};
+use super::{Done, Entry, OutputClass, Planner, Problem, Verdict};
 
 impl<'a> Planner<'a> {
     pub(super) fn entry(&mut self, entry: &Entry) -> Result<(), Problem> {
+        let (from, facts) = (self.out.plan.outputs.len(), self.out.stats.facts);
+        self.input(entry)?;
+        let topic = entry.record.headers.text(headers::REDRIVE_TOPIC);
+        if topic == Some(self.cx.names.inbox().as_str()) {
+            self.came_back(&entry.record, from, facts);
+        }
+        Ok(())
+    }
+
+    /// Counts a dead letter that was sent back into its lane. One that is forwarded counts where it arrives.
+    fn came_back(&mut self, record: &Received, from: usize, (facts, unchanged): (u64, u64)) {
+        let made = &self.out.plan.outputs[from..];
+        let dead = made.iter().any(|o| o.class == OutputClass::DeadLetter);
+        let (facts_now, unchanged_now) = self.out.stats.facts;
+        match (dead, facts_now > facts, unchanged_now > unchanged) {
+            (true, ..) => self.out.stats.redriven(record, Some(true)),
+            (false, true, false) => self.out.stats.redriven(record, Some(false)),
+            (false, true, true) => self.out.stats.redriven(record, None),
+            (false, false, _) => {}
+        }
+    }
+
+    fn input(&mut self, entry: &Entry) -> Result<(), Problem> {
         let record = &entry.record;
         self.out.end = record.offset + 1;
         let inbox = match &entry.inbox {

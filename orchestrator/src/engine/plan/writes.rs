@@ -89,6 +89,7 @@ impl Planner<'_> {
         let index = self.facts.entry(done.record.offset).or_default();
         let fact = outputs::fact(done, effects, self.cx.lane, *index);
         *index += 1;
+        self.out.stats.fact(done.applied == Applied::Changed);
         let record = history::encode(self.cx.names, self.cx.lane, &fact);
         self.out.plan.outputs.push(Output {
             record,

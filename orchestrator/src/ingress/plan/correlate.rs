@@ -5,7 +5,7 @@
 //!
 //! Absent on purpose: whether anything waits. The instance decides that, in its order of inputs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saga_lib::expr::Scope;
 use saga_lib::id::{CommandId, SagaId};
@@ -40,23 +40,34 @@ fn events(
     only: Option<&str>,
 ) -> bool {
     let mut reached = BTreeSet::new();
-    let mut matched = false;
-    for (reference, definition) in cx.definitions.deployed() {
-        if only.is_some_and(|only| !names_same(only, &reference)) {
+    let mut refused = BTreeMap::new();
+    let readers = cx.definitions.sources_read().get(&record.partition.topic);
+    for version in readers.iter().flat_map(|readers| &readers.awaits) {
+        let (reference, definition) = (&version.reference, &*version.definition);
+        if only.is_some_and(|only| !names_same(only, reference)) {
             continue;
         }
         let waits = definition.awaits();
         for wait in waits.filter(|wait| is_kind(wait, record, decoded)) {
-            matched = true;
-            match key(record, decoded, (&reference, definition), wait) {
+            match key(record, decoded, (reference, definition), wait) {
                 Ok(saga) if !reached.insert(saga.clone()) => {}
                 Ok(saga) => {
                     let r#type = wait.r#type.as_ref().or(decoded.r#type.as_ref());
-                    awaited(cx, out, record, decoded, (&reference, &saga), r#type);
+                    awaited(cx, out, record, decoded, (reference, &saga), r#type);
                 }
-                Err(refusal) => set_aside(cx, out, record, &refusal),
+                Err(refusal) => {
+                    refused.insert(definition.name.as_str(), refusal);
+                }
             }
         }
+    }
+    let matched = !reached.is_empty() || !refused.is_empty();
+    // Versions share their instances: one dead letter, sent back once, is for all of them, and none if one of them found its instance.
+    for definition in reached.iter().map(SagaId::definition) {
+        refused.remove(definition);
+    }
+    for refusal in refused.values() {
+        set_aside(cx, out, record, refusal);
     }
     matched
 }
@@ -123,8 +134,10 @@ fn replies(
     only: Option<&str>,
 ) -> bool {
     let mut reached = BTreeSet::new();
-    for (reference, definition) in cx.definitions.deployed() {
-        if only.is_some_and(|only| !names_same(only, &reference)) {
+    let readers = cx.definitions.sources_read().get(&record.partition.topic);
+    for version in readers.iter().flat_map(|readers| &readers.replies) {
+        let (reference, definition) = (&version.reference, &*version.definition);
+        if only.is_some_and(|only| !names_same(only, reference)) {
             continue;
         }
         let sources = definition.reply_sources();
@@ -134,7 +147,7 @@ fn replies(
             };
             if command.saga.definition() == definition.name && reached.insert(command.to_string()) {
                 let outgoing = reply(cx, record, decoded, command);
-                sign_and_push(cx, out, record, outgoing, &reference);
+                sign_and_push(cx, out, record, outgoing, reference);
             }
         }
     }

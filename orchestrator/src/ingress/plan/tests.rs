@@ -135,12 +135,17 @@ fn dead_letters_that_come_back_are_counted_by_their_original_topic() {
 
 /// A version of a saga that awaits a delivery by its own key, and whose service answers in a topic of its own.
 fn waiting(version: u32) -> Bundle {
+    waiting_by("event.order", version)
+}
+
+/// The same with another key.
+fn waiting_by(key: &str, version: u32) -> Bundle {
     let contract = "contract: c\nstock.reserve: { topic: stock.commands, send: Reserve, success: { ok: Done }, effect: none, \
                     replies: { topic: stock.events, command: event.commandId } }\n";
     let source = format!(
         "saga: delivery\nversion: {version}\nuses: [c.yaml]\nstart: {{ topic: orders, type: Placed, as: order, key: order.id }}\n\
          steps:\n  - id: reserve\n    command: stock.reserve\n  - id: delivered\n    \
-         await: {{ topic: trucks, type: Delivered, key: event.order, is: =order.id }}\n    timeout: {version}h\n"
+         await: {{ topic: trucks, type: Delivered, key: {key}, is: =order.id }}\n    timeout: {version}h\n"
     );
     let files = |_: &str| Ok(contract.to_owned());
     let compiled = saga_lib::definition::compile_with("x.yaml", &source, &files);
@@ -187,22 +192,41 @@ fn d6_an_awaited_event_reaches_its_saga_once_however_many_versions_await_it() {
     assert!(inputs(&planned(&both, &[other])).is_empty());
 }
 
+/// Dead letters of a plan, decoded.
+fn letters(outcome: &Outcome) -> Vec<DeadLetter> {
+    let outputs = outcome.plan.outputs.iter();
+    let dead = outputs.filter(|o| o.class == OutputClass::DeadLetter);
+    let records = dead.map(|o| o.record.clone().received(0, 0, 0));
+    let decode = |record| dead_letter::decode(&record).expect("a dead letter");
+    records.map(decode).collect()
+}
+
 #[test]
-fn an_awaited_event_without_its_key_is_set_aside() {
-    let outcome = planned(
-        &[waiting(1)],
-        &[on("trucks", "Delivered", r#"{"parcels":2}"#)],
-    );
-    let [letter] = &outcome.plan.outputs[..] else {
+fn an_awaited_event_without_its_key_is_set_aside_once_for_all_versions_of_its_definition() {
+    let versions = [waiting(1), waiting(2), waiting(3)];
+    let outcome = planned(&versions, &[on("trucks", "Delivered", r#"{"parcels":2}"#)]);
+    let [letter] = &letters(&outcome)[..] else {
         panic!("{:?}", outcome.plan.outputs);
     };
-    let letter = schemas::dead_letter::decode(&letter.record.clone().received(0, 0, 0)).unwrap();
     assert_eq!(letter.class, "key");
     assert!(
         letter.message.contains("`await` of trucks"),
         "{}",
         letter.message
     );
+    assert_eq!(outcome.stats.dead_letters["key"], 1);
+}
+
+#[test]
+fn a_version_whose_key_is_mended_answers_for_its_definition() {
+    let event = on("trucks", "Delivered", r#"{"id":"D-1"}"#);
+    let outcome = planned(
+        &[waiting(1), waiting_by("event.id", 2)],
+        std::slice::from_ref(&event),
+    );
+    assert_eq!((inputs(&outcome).len(), letters(&outcome).len()), (1, 0));
+    let outcome = planned(&[waiting(1)], &[event]);
+    assert_eq!((inputs(&outcome).len(), letters(&outcome).len()), (0, 1));
 }
 
 #[test]

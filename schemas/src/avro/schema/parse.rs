@@ -102,9 +102,10 @@ impl Parser {
         let known = self.names.get(&full).or_else(|| self.names.get(name));
         match known {
             Some(no) => Ok(*no),
-            None => self.refuse(format!(
-                "type `{full}` is not defined before it is used: add it to the schema's references"
-            )),
+            None => Err(Error::Undefined {
+                place: self.place(),
+                name: full,
+            }),
         }
     }
 
@@ -258,14 +259,17 @@ impl Parser {
     }
 
     fn refuse<T>(&self, problem: impl Into<String>) -> Result<T, Error> {
-        let place = match self.place.as_slice() {
-            [] => "the outermost type".to_owned(),
-            names => names.join("."),
-        };
         Err(Error::Invalid {
-            place,
+            place: self.place(),
             problem: problem.into(),
         })
+    }
+
+    fn place(&self) -> String {
+        match self.place.as_slice() {
+            [] => "the outermost type".to_owned(),
+            names => names.join("."),
+        }
     }
 }
 
