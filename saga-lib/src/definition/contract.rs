@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::catch::is_own_outcome;
 use super::codes;
 use super::compensation::{self, Undo};
 use super::context::Context;
@@ -141,14 +142,7 @@ fn outcomes(
         let Some((name, r#type)) = name.zip(r#type) else {
             continue;
         };
-        if matches!(
-            name.as_str(),
-            "failed" | "timeout" | "any" | "exhausted" | "compensated"
-        ) {
-            let message = format!("`{name}` cannot be the name of an outcome");
-            let found = Diagnostic::new(codes::BAD_NAME, entry.key_span, message)
-                .label("the engine gives this outcome itself");
-            context.report(found);
+        if !is_own_outcome(context, "an outcome", &name, entry.key_span) {
             continue;
         }
         if let Some(first) = types.insert(r#type.to_owned(), name.clone()) {
@@ -176,12 +170,6 @@ fn replies(context: &mut Context, tree: &Tree) -> Option<Replies> {
     let topic = reader.topic(context, "topic");
     let names = Names::new().with(&["event"]);
     let command = reader.expression(context, &names, "command");
-    if !reader.has("command") && !reader.has("key") {
-        let message = "`replies` does not say which command a reply answers";
-        let found = Diagnostic::new(codes::MISSING_KEY, reader.at, message)
-            .help("add `command: <expression>`, for example `event.commandId`");
-        context.report(found);
-    }
     Some(Replies {
         topic: topic?,
         command: command?,

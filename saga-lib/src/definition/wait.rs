@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::catch::is_own_outcome;
 use super::codes;
 use super::diagnostic::{Diagnostic, Span};
 use super::fields::{ALTERNATIVE, AWAITED, UNTIL};
@@ -86,9 +87,10 @@ impl Lowering<'_> {
                 continue;
             };
             let name = reader.id(self.context, "name").unwrap_or_default();
+            let span = reader.get("name").map_or(reader.at, |tree| tree.span);
+            is_own_outcome(self.context, "an alternative", &name, span);
             if !name.is_empty() && !taken.insert(name.clone()) {
                 let message = format!("the name `{name}` is taken");
-                let span = reader.get("name").map_or(reader.at, |tree| tree.span);
                 let found = Diagnostic::new(codes::NAME_TAKEN, span, message)
                     .label("another alternative has it");
                 self.context.report(found);
