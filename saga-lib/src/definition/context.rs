@@ -50,6 +50,11 @@ impl Context {
         std::mem::replace(&mut self.current, file)
     }
 
+    /// The current file.
+    pub(super) fn current(&self) -> FileIx {
+        self.current
+    }
+
     /// Text of the current file.
     pub(super) fn source(&self) -> Rc<str> {
         self.files
