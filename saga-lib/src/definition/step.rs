@@ -15,7 +15,7 @@ use super::data;
 use super::diagnostic::{Diagnostic, Span};
 use super::fields::Verb;
 use super::finally;
-use super::names::Claims;
+use super::names::{Claims, Sure};
 use super::object::Reader;
 use super::outline::{Outline, ids_within};
 use super::place::Place;
@@ -52,7 +52,7 @@ pub(super) struct Lowering<'a> {
     /// Variables that the current branch sets.
     pub(super) writes: BTreeSet<String>,
     /// What was surely there at each `stop` of the current branch.
-    pub(super) stops: Vec<BTreeSet<Rc<str>>>,
+    pub(super) stops: Vec<Sure>,
     /// Was a step reported that only some paths reach past the pivot?
     pub(super) torn: bool,
     depth: usize,
