@@ -53,6 +53,7 @@ pub(super) fn lower(
     place.narrow(deadline.as_ref().map(|d| d.after_ms), "the deadline");
     let begun = place.names.sure();
     let mut lowering = Lowering::new(context, library, claims);
+    lowering.recurs = starts.iter().any(|s| s.duplicates == Duplicates::New);
     lowering.keys = starts.iter().map(|s| s.key.source().to_owned()).collect();
     if let Some(steps) = reader.get("steps") {
         lowering.all(steps, &mut place);

@@ -45,6 +45,8 @@ pub(super) struct Lowering<'a> {
     places: BTreeMap<String, (FileIx, Span)>,
     /// Business keys of the starts, as written.
     pub(super) keys: Vec<String>,
+    /// Do several instances have the same key?
+    pub(super) recurs: bool,
     /// Nodes made so far.
     pub(super) nodes: Vec<Node>,
     /// Steps whose fragment is expanded, outermost first: prefix of the names, and the fragment.
@@ -118,6 +120,7 @@ impl<'a> Lowering<'a> {
             claims,
             places: BTreeMap::new(),
             keys: Vec::new(),
+            recurs: false,
             nodes: Vec::new(),
             expanding: Vec::new(),
             writes: BTreeSet::new(),
