@@ -9,8 +9,9 @@ use super::codes;
 use super::compensation::{self, Undo};
 use super::context::Context;
 use super::data;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Span};
 use super::fields::{OPERATION, QUERY, REPLIES};
+use super::flow::key_of;
 use super::names::Names;
 use super::object::Reader;
 use super::scalar;
@@ -166,6 +167,11 @@ fn check_apart(context: &mut Context, reader: &Reader<'_>, success: &[String], r
 }
 
 fn replies(context: &mut Context, tree: &Tree) -> Option<Replies> {
+    let by_key = key_of(tree, "key").filter(|_| key_of(tree, "command").is_none());
+    if let Some(span) = by_key {
+        context.report(only_by_command(span));
+        return None;
+    }
     let reader = Reader::open(context, tree, &REPLIES)?;
     let topic = reader.topic(context, "topic");
     let names = Names::new().with(&["event"]);
@@ -174,6 +180,13 @@ fn replies(context: &mut Context, tree: &Tree) -> Option<Replies> {
         topic: topic?,
         command: command?,
     })
+}
+
+fn only_by_command(span: Span) -> Diagnostic {
+    let message = "replies that name only the business key are not supported by this release yet";
+    Diagnostic::new(codes::NOT_SUPPORTED, span, message)
+        .label("several commands may wait for a reply with this key")
+        .help("let the service send the command id back, and name it: `command: event.commandId`")
 }
 
 fn query(

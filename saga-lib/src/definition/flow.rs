@@ -200,7 +200,8 @@ fn refuse_siblings(path: &mut Place, entries: &[Entry], own: &Entry) {
     );
 }
 
-fn key_of(tree: &Tree, key: &str) -> Option<Span> {
+/// Where the key of a mapping stands, if it is there.
+pub(super) fn key_of(tree: &Tree, key: &str) -> Option<Span> {
     match &tree.kind {
         Kind::Map(entries) => entries.iter().find(|e| e.key == key).map(|e| e.key_span),
         _ => None,
