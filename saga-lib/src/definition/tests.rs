@@ -472,6 +472,49 @@ fn hostile_schemas_are_bounded() {
     }
 }
 
+/// Codes of what is found in these steps, where `A` is a step whose result the last one, or the end, reads.
+fn codes_of_steps(steps: &[&str], end: &str) -> Vec<&'static str> {
+    let wait = "{ id: a, await: { topic: t, key: event.id }, timeout: 1h }";
+    let steps: String = steps
+        .iter()
+        .map(|step| format!("  - {}\n", step.replace('A', wait)))
+        .collect();
+    let compiled = with_files(&format!("{steps}{end}"), &[]);
+    compiled.diagnostics.iter().map(|d| d.code).collect()
+}
+
+#[test]
+fn a_result_is_sure_where_it_is_there_on_every_path() {
+    let read = "{ publish: t, type: T, with: =a.x }";
+    let choice = |first: &str, second: &str| {
+        let choice = format!(
+            "{{ choice: [ {{ when: order.x, steps: [ {first} ] }}, {{ otherwise: [ {second} ] }} ] }}"
+        );
+        codes_of_steps(&[&choice, read], "")
+    };
+    assert_eq!(choice("A", ""), [codes::DOUBTFUL_NAME]);
+    assert_eq!(choice("", "A"), [codes::DOUBTFUL_NAME]);
+    assert_eq!(choice("A", "stop: early"), [""; 0]);
+    assert_eq!(choice("stop: early", "A"), [""; 0]);
+    assert_eq!(codes_of_steps(&["A", read], ""), [""; 0]);
+}
+
+#[test]
+fn at_the_end_a_result_is_sure_if_no_stop_came_before_it() {
+    let end = "finally: { completed: { publish: t, type: T, with: =a.x } }\n";
+    let (early, late) = (
+        "{ stop: early, when: order.x }",
+        "{ stop: late, when: order.x }",
+    );
+    assert_eq!(codes_of_steps(&["A"], end), [""; 0]);
+    assert_eq!(codes_of_steps(&["A", late], end), [""; 0]);
+    let doubtful = [codes::DOUBTFUL_NAME];
+    assert_eq!(codes_of_steps(&[early, "A"], end), doubtful);
+    assert_eq!(codes_of_steps(&[early, "A", late], end), doubtful);
+    let branch = "{ parallel: { one: [ { stop: early, when: order.x }, A, { stop: late, when: order.y } ] } }";
+    assert_eq!(codes_of_steps(&[branch], end), doubtful);
+}
+
 /// A contract with this many operations, and a schema of this many bytes for each.
 fn with_schemas(operations: usize, bytes: usize) -> Compiled {
     let operation = |i: usize| format!("x.y{i}: {{ success: {{ ok: E{i} }}, effect: none }}\n");
