@@ -178,12 +178,12 @@ fn what_is_written_about_the_language_follows_the_table() {
     );
 }
 
-/// 500 steps: commands with compensation, conditions, choices and expressions over earlier results.
-fn large() -> String {
+/// Commands with compensation, as many choices, and expressions over earlier results.
+fn large(commands: usize) -> String {
     let mut source = String::from(
         "saga: large\nversion: 1\nstart: { topic: orders, as: order, key: order.id }\nsteps:\n",
     );
-    for i in 0..250 {
+    for i in 0..commands {
         let before = if i == 0 {
             "order"
         } else {
@@ -200,7 +200,7 @@ fn large() -> String {
 
 #[test]
 fn large_definitions_compile_quickly() {
-    let source = large();
+    let source = large(250);
     let none = |_: &str| Err(String::new());
     let begun = std::time::Instant::now();
     let large = compile_with("large.yaml", &source, &none);
@@ -212,6 +212,27 @@ fn large_definitions_compile_quickly() {
     let begun = std::time::Instant::now();
     assert!(compiled("order_to_cash/order.yaml").definition.is_some());
     println!("order_to_cash: {:?}", begun.elapsed());
+}
+
+#[test]
+fn the_time_of_a_compilation_grows_with_its_steps_and_not_with_their_square() {
+    let none = |_: &str| Err(String::new());
+    let taken = |commands: usize| {
+        let source = large(commands);
+        let once = || {
+            let begun = std::time::Instant::now();
+            let compiled = compile_with("large.yaml", &source, &none);
+            assert!(compiled.definition.is_some(), "{}", shown(&compiled));
+            begun.elapsed()
+        };
+        // The best of several: what else the machine does only ever adds.
+        (0..3).map(|_| once()).min().expect("three")
+    };
+    let (few, many) = (taken(30), taken(240));
+    let ratio = many.as_secs_f64() / few.as_secs_f64();
+    println!("60 steps: {few:?}, 480 steps: {many:?}, ratio {ratio:.1}");
+    // Eight times the steps: 8, if each takes the same; 64, if each looks at all.
+    assert!(ratio < 24.0, "{few:?}, {many:?}");
 }
 
 #[test]

@@ -127,7 +127,8 @@ fn check_one(name: &str, path: &Path, color: bool) -> Checked {
     }
 }
 
-/// Used files under the names by which the definition's folder knows them; the first source is the definition itself.
+/// Used files: those inside the definition's folder by their path from there, others by their path as it was read. The first source is
+/// the definition itself.
 fn beside(path: &Path, sources: Vec<definition::Source>) -> Vec<Used> {
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let used = sources.into_iter().skip(1).map(|source| {

@@ -3,7 +3,6 @@
 //! Absent on purpose: codes of running instances.
 
 use saga_lib::definition::codes::{self, Explanation};
-use serde::Serialize;
 
 use super::Error;
 use crate::output::{Console, Format};
@@ -14,16 +13,6 @@ use crate::suggest::nearest;
 pub struct Args {
     /// A code of `skald check`, e.g. E0102; every code without it.
     pub code: Option<String>,
-}
-
-/// An explanation, for programs.
-#[derive(Debug, Serialize)]
-struct Shown {
-    code: &'static str,
-    title: &'static str,
-    text: &'static str,
-    wrong: &'static str,
-    right: &'static str,
 }
 
 /// Explains one code, or lists all of them.
@@ -40,7 +29,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
 fn one(code: &str, console: &mut Console<'_>) -> Result<(), Error> {
     let found = codes::explain(code).ok_or_else(|| unknown(code))?;
     if console.format == Format::Json {
-        return Ok(console.json(&shown(found))?);
+        return Ok(console.json(&found)?);
     }
     let Explanation {
         code,
@@ -58,22 +47,12 @@ fn one(code: &str, console: &mut Console<'_>) -> Result<(), Error> {
 fn all(console: &mut Console<'_>) -> Result<(), Error> {
     if console.format == Format::Json {
         let found = codes::ALL.iter().filter_map(|c| codes::explain(c.code));
-        return Ok(console.json(&found.map(shown).collect::<Vec<_>>())?);
+        return Ok(console.json(&found.collect::<Vec<_>>())?);
     }
     let rows = codes::ALL
         .iter()
         .map(|code| vec![code.code.to_owned(), code.meaning.to_owned()]);
     Ok(console.table(&["code", "meaning"], rows.collect())?)
-}
-
-fn shown(found: Explanation) -> Shown {
-    Shown {
-        code: found.code,
-        title: found.title,
-        text: found.text,
-        wrong: found.wrong,
-        right: found.right,
-    }
 }
 
 fn unknown(code: &str) -> Error {

@@ -19,7 +19,7 @@ pub struct OperatorArgs {
 }
 
 impl OperatorArgs {
-    /// The operator; who does not say a name has the user's and the host's.
+    /// The operator; without a name it is `user@host`, as far as the machine tells them.
     pub fn operator(&self) -> Operator {
         Operator {
             actor: self.actor.clone().unwrap_or_else(user),

@@ -35,15 +35,7 @@ struct Played {
     /// Virtual time it took, ms.
     took_ms: i64,
     commands: Vec<String>,
-    differences: Vec<Told>,
-}
-
-/// A difference, for programs.
-#[derive(Debug, Serialize)]
-struct Told {
-    what: String,
-    expected: String,
-    found: String,
+    differences: Vec<Difference>,
 }
 
 /// Plays; differences are data, so they go to stdout.
@@ -160,14 +152,11 @@ fn play(file: &str, definition: &Definition, scenario: &Scenario) -> Played {
     };
     match scenario::play(definition, scenario) {
         Ok(play) => {
-            out.differences = scenario::judge(&scenario.expect, &play)
-                .into_iter()
-                .map(told)
-                .collect();
+            out.differences = scenario::judge(&scenario.expect, &play);
             out.took_ms = play.took_ms;
             out.commands = play.commands.into_iter().map(|c| c.name).collect();
         }
-        Err(problem) => out.differences.push(Told {
+        Err(problem) => out.differences.push(Difference {
             what: "start".to_owned(),
             expected: "a trigger".to_owned(),
             found: problem,
@@ -175,14 +164,6 @@ fn play(file: &str, definition: &Definition, scenario: &Scenario) -> Played {
     }
     out.passed = out.differences.is_empty();
     out
-}
-
-fn told(difference: Difference) -> Told {
-    Told {
-        what: difference.what,
-        expected: difference.expected,
-        found: difference.found,
-    }
 }
 
 fn text(played: &Played) -> String {

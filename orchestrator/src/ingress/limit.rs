@@ -61,7 +61,7 @@ impl Limit {
         self.planned = self.committed.clone();
     }
 
-    /// Counts planned records in their order, `true` for a dead letter, up to the first that exceeds a bound.
+    /// Counts planned records in their order, `true` for a dead letter, all of them; the first excess is the one that is kept.
     pub fn plan(&mut self, dead: &[bool]) {
         for dead in dead {
             self.planned.count(*dead);

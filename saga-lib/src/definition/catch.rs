@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::codes;
-use super::context::nearest;
+use super::context::{Context, nearest};
 use super::data;
 use super::diagnostic::{Diagnostic, Span};
 use super::fields::{CATCH, DIRECTIVES};
@@ -18,6 +18,24 @@ use crate::ir::{self, Catch, Directive, StepKind};
 
 /// Outcomes that every step may have.
 const COMMON: [&str; 3] = ["failed", "timeout", "any"];
+
+/// Outcomes that only the engine gives.
+const ENGINE: [&str; 5] = ["failed", "timeout", "any", "exhausted", "compensated"];
+
+/// Reports a name that the author gives to an outcome although the engine gives it itself; `what` has the name. Is it free?
+pub(super) fn is_own_outcome(context: &mut Context, what: &str, name: &str, span: Span) -> bool {
+    let is_own = !ENGINE.contains(&name);
+    if !is_own {
+        let message = format!("`{name}` cannot be the name of {what}");
+        let found = Diagnostic::new(codes::BAD_NAME, span, message)
+            .label("the engine gives this outcome itself")
+            .help(format!(
+                "choose another name: `catch: {{ {name}: ... }}` means the engine's"
+            ));
+        context.report(found);
+    }
+    is_own
+}
 
 /// A step whose outcomes are caught.
 struct Caught<'c> {

@@ -75,6 +75,7 @@ codes! {
     ENDLESS_WAIT = "E0315", "A wait has no end if its event does not come.";
     WEAK_IDENTITY = "E0316", "`duplicates: new` needs events that have an identity.";
     HASTY_RETRY = "E0317", "A definite answer leads to the same command at once.";
+    UNREACHED_WAIT = "E0318", "A saga whose instances share a key (`duplicates: new`) awaits an event by that key.";
 }
 
 /// What `code` stands for.

@@ -305,6 +305,11 @@ impl Lowering<'_> {
             self.context.report(second_undeclared(head.reader));
             return None;
         }
+        let only_reads = first.kind == StepKind::ReadOnly && place.phase != Phase::After;
+        if only_reads && operation.effect != Effect::None {
+            self.context.report(second_leaves(head.reader));
+            return None;
+        }
         let back = match reader {
             Some(_) => compensation(self.context, self.library, at, &operation, first.kind, own),
             None => from_contract(self, &operation, first.kind),
@@ -341,9 +346,7 @@ fn from_contract(
         return Some(Compensation::NotApplicable);
     }
     if operation.effect == Effect::None {
-        return Some(Compensation::Nothing {
-            because: "the operation only reads".to_owned(),
-        });
+        return Some(compensation::only_reads());
     }
     compensation::by_contract(lowering.library, operation)
 }
@@ -358,6 +361,15 @@ fn second_undeclared(reader: &Reader<'_>) -> Diagnostic {
     Diagnostic::new(codes::NO_COMPENSATION, reader.key_span("fallback"), message)
         .label("the step's own compensation asks the first provider")
         .help("write `fallback: { command: ..., compensate: ... }`, or declare it in a contract")
+}
+
+fn second_leaves(reader: &Reader<'_>) -> Diagnostic {
+    let message = "the fallback may leave an effect that nobody takes back";
+    Diagnostic::new(codes::NO_COMPENSATION, reader.key_span("fallback"), message)
+        .label("the step only reads, says its contract, and is not compensated")
+        .help(
+            "declare `effect: none` for the fallback in a contract, or ask it in a step of its own",
+        )
 }
 
 fn torn(reader: &Reader<'_>) -> Diagnostic {

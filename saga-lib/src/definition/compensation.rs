@@ -103,6 +103,10 @@ pub(super) fn compensation(
         refuse(context, reader, kind);
         return Some(Compensation::NotApplicable);
     }
+    if operation.effect == Effect::None {
+        refuse(context, reader, StepKind::ReadOnly);
+        return Some(only_reads());
+    }
     let is_final = operation.effect == Effect::Final;
     let contract = operation.undo.clone().filter(|_| !is_final);
     match own.or(contract) {
@@ -122,6 +126,13 @@ pub(super) fn compensation(
             context.report(undeclared(reader, operation));
             None
         }
+    }
+}
+
+/// The compensation of a second provider that only reads, where the first one has to be compensated.
+pub(super) fn only_reads() -> Compensation {
+    Compensation::Nothing {
+        because: "the operation only reads".to_owned(),
     }
 }
 
@@ -171,17 +182,15 @@ const ASK_FOR_REPLY: &str =
 fn refuse(context: &mut Context, reader: &Reader<'_>, kind: StepKind) {
     for name in ["compensate", "because"] {
         if reader.has(name) {
-            let place = match kind {
-                StepKind::Pivot => "the pivot is never compensated",
-                StepKind::ReadOnly => "the operation only reads, says its contract",
-                _ => "a step after the pivot is never compensated",
+            let later = "remove it, or move `pivot: true` to a later step";
+            let (place, help) = match kind {
+                StepKind::Pivot => ("the pivot is never compensated", later),
+                StepKind::ReadOnly => ("the operation only reads, says its contract", "remove it"),
+                _ => ("a step after the pivot is never compensated", later),
             };
             let message = format!("`{name}` has no meaning here: {place}");
             let span = reader.key_span(name);
-            context.report(
-                Diagnostic::new(codes::USELESS_COMPENSATION, span, message)
-                    .help("remove it, or move `pivot: true` to a later step"),
-            );
+            context.report(Diagnostic::new(codes::USELESS_COMPENSATION, span, message).help(help));
         }
     }
 }

@@ -50,6 +50,11 @@ impl Context {
         std::mem::replace(&mut self.current, file)
     }
 
+    /// The current file.
+    pub(super) fn current(&self) -> FileIx {
+        self.current
+    }
+
     /// Text of the current file.
     pub(super) fn source(&self) -> Rc<str> {
         self.files
@@ -71,12 +76,17 @@ impl Context {
 
     /// `line 7`, or `line 7 of other.yaml`.
     pub(super) fn place_of(&self, span: Span) -> String {
-        let source = self.source();
+        self.place_in(self.current, span)
+    }
+
+    /// The same for a place in another file.
+    pub(super) fn place_in(&self, file: FileIx, span: Span) -> String {
+        let (name, source) = self.files.get(file).map_or(("", ""), |(n, s)| (n, s));
         let before = source.get(..span.start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        match self.current {
+        match file {
             0 => format!("line {line}"),
-            _ => format!("line {line} of {}", self.file_name()),
+            _ => format!("line {line} of {name}"),
         }
     }
 

@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use super::catch::is_own_outcome;
 use super::codes;
 use super::compensation::{self, Undo};
 use super::context::Context;
 use super::data;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Span};
 use super::fields::{OPERATION, QUERY, REPLIES};
+use super::flow::key_of;
 use super::names::Names;
 use super::object::Reader;
 use super::scalar;
@@ -141,14 +143,7 @@ fn outcomes(
         let Some((name, r#type)) = name.zip(r#type) else {
             continue;
         };
-        if matches!(
-            name.as_str(),
-            "failed" | "timeout" | "any" | "exhausted" | "compensated"
-        ) {
-            let message = format!("`{name}` cannot be the name of an outcome");
-            let found = Diagnostic::new(codes::BAD_NAME, entry.key_span, message)
-                .label("the engine gives this outcome itself");
-            context.report(found);
+        if !is_own_outcome(context, "an outcome", &name, entry.key_span) {
             continue;
         }
         if let Some(first) = types.insert(r#type.to_owned(), name.clone()) {
@@ -172,20 +167,26 @@ fn check_apart(context: &mut Context, reader: &Reader<'_>, success: &[String], r
 }
 
 fn replies(context: &mut Context, tree: &Tree) -> Option<Replies> {
+    let by_key = key_of(tree, "key").filter(|_| key_of(tree, "command").is_none());
+    if let Some(span) = by_key {
+        context.report(only_by_command(span));
+        return None;
+    }
     let reader = Reader::open(context, tree, &REPLIES)?;
     let topic = reader.topic(context, "topic");
     let names = Names::new().with(&["event"]);
     let command = reader.expression(context, &names, "command");
-    if !reader.has("command") && !reader.has("key") {
-        let message = "`replies` does not say which command a reply answers";
-        let found = Diagnostic::new(codes::MISSING_KEY, reader.at, message)
-            .help("add `command: <expression>`, for example `event.commandId`");
-        context.report(found);
-    }
     Some(Replies {
         topic: topic?,
         command: command?,
     })
+}
+
+fn only_by_command(span: Span) -> Diagnostic {
+    let message = "replies that name only the business key are not supported by this release yet";
+    Diagnostic::new(codes::NOT_SUPPORTED, span, message)
+        .label("several commands may wait for a reply with this key")
+        .help("let the service send the command id back, and name it: `command: event.commandId`")
 }
 
 fn query(

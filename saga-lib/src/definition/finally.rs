@@ -2,12 +2,13 @@
 //!
 //! An instance that is compensated or parked has not come to the end, so results of its steps may be missing there.
 //!
-//! Absent on purpose: fragments (`use`), which come with a later release.
+//! Absent on purpose: fragments (`use`). An event of `finally` has no step that could hold the fragment's arguments.
 
 use super::codes;
 use super::context::Context;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Span};
 use super::fields::{FINAL_PUBLISH, FINALLY};
+use super::flow::key_of;
 use super::names::Names;
 use super::object::Reader;
 use super::tree::{Kind, Tree};
@@ -48,8 +49,18 @@ fn events(context: &mut Context, names: &Names, reader: &Reader<'_>, name: &str)
 }
 
 fn event(context: &mut Context, names: &Names, tree: &Tree) -> Option<Publish> {
+    if let Some(span) = key_of(tree, "use") {
+        context.report(no_fragment(span));
+        return None;
+    }
     let reader = Reader::open(context, tree, &FINAL_PUBLISH)?;
     publish(context, names, &reader)
+}
+
+fn no_fragment(span: Span) -> Diagnostic {
+    let message = "fragments in `finally` are not supported by this release yet";
+    Diagnostic::new(codes::NOT_SUPPORTED, span, message)
+        .help("write the fragment's events here: one `publish`, or a list of them")
 }
 
 /// What a `publish` step and an event of `finally` have in common.

@@ -8,6 +8,7 @@ use super::codes;
 use super::data;
 use super::diagnostic::{Diagnostic, Span};
 use super::fields::{ARM, OTHERWISE};
+use super::names::Sure;
 use super::object::Reader;
 use super::outline::ids_within;
 use super::place::Place;
@@ -138,7 +139,7 @@ impl Lowering<'_> {
         for end in body.ends {
             self.node(end).next = Some(join);
         }
-        for sure in std::mem::replace(&mut self.stops, stops) {
+        if let Some(sure) = Sure::all(std::mem::replace(&mut self.stops, stops)) {
             path.names.doubt_all_but(&sure);
         }
         body.first
@@ -199,7 +200,8 @@ fn refuse_siblings(path: &mut Place, entries: &[Entry], own: &Entry) {
     );
 }
 
-fn key_of(tree: &Tree, key: &str) -> Option<Span> {
+/// Where the key of a mapping stands, if it is there.
+pub(super) fn key_of(tree: &Tree, key: &str) -> Option<Span> {
     match &tree.kind {
         Kind::Map(entries) => entries.iter().find(|e| e.key == key).map(|e| e.key_span),
         _ => None,

@@ -2,7 +2,6 @@
 //!
 //! Absent on purpose: `owner`, `labels` and `label` in the IR. They are checked here and read by people.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::codes;
@@ -12,7 +11,7 @@ use super::deadline;
 use super::diagnostic::{Diagnostic, Span};
 use super::fields::{SAGA, START, TYPES, VARIABLE};
 use super::finally;
-use super::names::{Claims, Names};
+use super::names::{Claims, Names, Sure};
 use super::object::Reader;
 use super::place::Place;
 use super::scalar;
@@ -54,6 +53,7 @@ pub(super) fn lower(
     place.narrow(deadline.as_ref().map(|d| d.after_ms), "the deadline");
     let begun = place.names.sure();
     let mut lowering = Lowering::new(context, library, claims);
+    lowering.recurs = starts.iter().any(|s| s.duplicates == Duplicates::New);
     lowering.keys = starts.iter().map(|s| s.key.source().to_owned()).collect();
     if let Some(steps) = reader.get("steps") {
         lowering.all(steps, &mut place);
@@ -61,7 +61,7 @@ pub(super) fn lower(
     }
     let stops = std::mem::take(&mut lowering.stops);
     let nodes = std::mem::take(&mut lowering.nodes);
-    let completed = completed(&place, &stops);
+    let completed = completed(&place, stops);
     let mut broken_off = place.names;
     broken_off.doubt_all_but(&begun);
     let measure = reader.named_data(context, &completed, "measure");
@@ -82,10 +82,10 @@ pub(super) fn lower(
 }
 
 /// Names at the end of an instance that completed: by the last step or by a `stop`.
-fn completed(place: &Place, stops: &[BTreeSet<Rc<str>>]) -> Names {
+fn completed(place: &Place, stops: Vec<Sure>) -> Names {
     let mut names = place.names.clone();
-    for sure in stops {
-        names.doubt_all_but(sure);
+    if let Some(sure) = Sure::all(stops) {
+        names.doubt_all_but(&sure);
     }
     names
 }

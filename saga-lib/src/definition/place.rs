@@ -2,10 +2,7 @@
 //!
 //! Absent on purpose: values. Which way an instance takes is known when it runs.
 
-use std::collections::BTreeSet;
-use std::rc::Rc;
-
-use super::names::Names;
+use super::names::{Names, Sure};
 
 /// Where a place stands relative to the pivot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,16 +67,9 @@ impl Place {
 
     /// The place where these paths meet; the surroundings are those of `self`.
     pub(super) fn meet(&mut self, paths: Vec<Self>) {
-        let mut sure: Option<BTreeSet<Rc<str>>> = None;
-        let mut phase: Option<Phase> = None;
-        for path in paths.iter().filter(|path| path.open) {
-            let there = path.names.sure();
-            sure = Some(match sure {
-                Some(sure) => sure.intersection(&there).cloned().collect(),
-                None => there,
-            });
-            phase = Some(phase.map_or(path.phase, |phase| phase.join(path.phase)));
-        }
+        let open = || paths.iter().filter(|path| path.open);
+        let sure = Sure::all(open().map(|path| path.names.sure()));
+        let phase = open().map(|path| path.phase).reduce(Phase::join);
         self.open = sure.is_some();
         for path in &paths {
             self.names.absorb(&path.names, true);

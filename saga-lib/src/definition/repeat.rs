@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::codes;
 use super::data;
 use super::diagnostic::Diagnostic;
+use super::names::Sure;
 use super::object::Reader;
 use super::outline::ids_within;
 use super::place::Place;
@@ -37,7 +38,7 @@ impl Lowering<'_> {
         let bind = self.element(reader, &mut inside, slot);
         let stops = std::mem::take(&mut self.stops);
         let (body, writes) = self.body(reader.get("steps"), &mut inside, "steps");
-        for sure in std::mem::replace(&mut self.stops, stops) {
+        if let Some(sure) = Sure::all(std::mem::replace(&mut self.stops, stops)) {
             inside.names.doubt_all_but(&sure);
         }
         let collect = reader.get("collect");

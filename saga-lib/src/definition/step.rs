@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::codes;
-use super::context::Context;
+use super::context::{Context, FileIx};
 use super::data;
 use super::diagnostic::{Diagnostic, Span};
 use super::fields::Verb;
 use super::finally;
-use super::names::Claims;
+use super::names::{Claims, Sure};
 use super::object::Reader;
 use super::outline::{Outline, ids_within};
 use super::place::Place;
@@ -41,8 +41,12 @@ pub(super) struct Lowering<'a> {
     pub(super) library: &'a Library<'a>,
     /// Names given in the current file.
     pub(super) claims: Claims,
+    /// Where the ids of named nodes stand.
+    places: BTreeMap<String, (FileIx, Span)>,
     /// Business keys of the starts, as written.
     pub(super) keys: Vec<String>,
+    /// Do several instances have the same key?
+    pub(super) recurs: bool,
     /// Nodes made so far.
     pub(super) nodes: Vec<Node>,
     /// Steps whose fragment is expanded, outermost first: prefix of the names, and the fragment.
@@ -50,7 +54,7 @@ pub(super) struct Lowering<'a> {
     /// Variables that the current branch sets.
     pub(super) writes: BTreeSet<String>,
     /// What was surely there at each `stop` of the current branch.
-    pub(super) stops: Vec<BTreeSet<Rc<str>>>,
+    pub(super) stops: Vec<Sure>,
     /// Was a step reported that only some paths reach past the pivot?
     pub(super) torn: bool,
     depth: usize,
@@ -114,7 +118,9 @@ impl<'a> Lowering<'a> {
             context,
             library,
             claims,
+            places: BTreeMap::new(),
             keys: Vec::new(),
+            recurs: false,
             nodes: Vec::new(),
             expanding: Vec::new(),
             writes: BTreeSet::new(),
@@ -314,6 +320,9 @@ impl<'a> Lowering<'a> {
             .map(|(step, _)| format!("{step}-"))
             .collect();
         let name = prefix + id;
+        let span = reader.get("id").map_or(reader.at, |tree| tree.span);
+        let place = (self.context.current(), span);
+        self.places.insert(name.clone(), place);
         if name.len() > NAME_BYTES_MAX {
             let message = format!("`{name}` is longer than {NAME_BYTES_MAX} characters");
             let found = Diagnostic::new(codes::BAD_NAME, reader.key_span("id"), message)
@@ -328,20 +337,49 @@ impl<'a> Lowering<'a> {
         self.context.report(found);
     }
 
-    /// Reports names that two nodes have: a step `a-b` beside the step `b` of a fragment used as `a`.
+    /// Reports names that two nodes have: a step `a-b` beside the step `b` of a fragment used as `a`, or beside what belongs to a step `a`.
     pub(super) fn check_nodes(&mut self, at: Span) {
-        let mut seen: BTreeMap<&str, ()> = BTreeMap::new();
-        let mut nodes = self.nodes.iter().map(|node| node.step.as_str());
-        let Some(twice) = nodes.find(|name| seen.insert(name, ()).is_some()) else {
+        let mut seen: BTreeMap<&str, NodeIx> = BTreeMap::new();
+        let mut nodes = (0..).zip(self.nodes.iter().map(|node| node.step.as_str()));
+        let twice = nodes.find_map(|(at, name)| Some((name, seen.insert(name, at)?, at)));
+        let Some((name, first, second)) = twice.filter(|_| self.context.is_clean()) else {
             return;
         };
-        if self.context.is_clean() {
-            let message = format!("two steps are called `{twice}` after fragments are expanded");
-            let found = Diagnostic::new(codes::NAME_TAKEN, at, message)
-                .help("a step of a fragment is called `<id of the use>-<id of the step>`");
-            self.context.report(found);
-        }
+        let (file, span) = self.places.get(name).copied().unwrap_or((0, at));
+        let found = match self.owner(first).or_else(|| self.owner(second)) {
+            Some((owner, what)) => belongs(name, owner, what, span),
+            None => Diagnostic::new(
+                codes::NAME_TAKEN,
+                span,
+                format!("two steps are called `{name}` after fragments are expanded"),
+            )
+            .help("a step of a fragment is called `<id of the use>-<id of the step>`"),
+        };
+        let before = self.context.enter(file);
+        self.context.report(found);
+        self.context.enter(before);
     }
+
+    /// The step that a node belongs to, and as what.
+    fn owner(&self, at: NodeIx) -> Option<(&str, &'static str)> {
+        self.nodes.iter().find_map(|node| match &node.kind {
+            ir::Kind::Send(send) if send.fallback == Some(at) => {
+                Some((node.step.as_str(), "fallback"))
+            }
+            ir::Kind::Send(send) if send.query == Some(at) => Some((node.step.as_str(), "query")),
+            _ => None,
+        })
+    }
+}
+
+/// A step whose name another step's fallback or query has.
+fn belongs(name: &str, owner: &str, what: &str, span: Span) -> Diagnostic {
+    let message = format!("`{name}` is the name of the {what} of the step `{owner}`");
+    Diagnostic::new(codes::NAME_TAKEN, span, message)
+        .label("in commands, metrics and the history they could not be told apart")
+        .help(format!(
+            "rename one of the steps: the {what} of a step is called `<id>-{what}`"
+        ))
 }
 
 /// The name of a node whose author gave none.

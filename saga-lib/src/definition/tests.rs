@@ -6,7 +6,7 @@ use serde_json::json;
 use super::fields::{OBJECTS, Shape, VERBS};
 use super::time::{duration_ms, time_ms};
 use super::*;
-use crate::ir::{Definition, Kind, StepKind, Template};
+use crate::ir::{Compensation, Definition, Kind, StepKind, Template};
 
 const FULL: &str = include_str!("../../tests/golden/full.yaml");
 const EVERYTHING: &str = include_str!("../../tests/golden/order_to_cash/order.yaml");
@@ -470,6 +470,99 @@ fn hostile_schemas_are_bounded() {
         };
         compile_with("s.yaml", source, &read);
     }
+}
+
+/// Codes of what is found in these steps, where `A` is a step whose result the last one, or the end, reads.
+fn codes_of_steps(steps: &[&str], end: &str) -> Vec<&'static str> {
+    let wait = "{ id: a, await: { topic: t, key: event.id }, timeout: 1h }";
+    let steps: String = steps
+        .iter()
+        .map(|step| format!("  - {}\n", step.replace('A', wait)))
+        .collect();
+    let compiled = with_files(&format!("{steps}{end}"), &[]);
+    compiled.diagnostics.iter().map(|d| d.code).collect()
+}
+
+#[test]
+fn a_result_is_sure_where_it_is_there_on_every_path() {
+    let read = "{ publish: t, type: T, with: =a.x }";
+    let choice = |first: &str, second: &str| {
+        let choice = format!(
+            "{{ choice: [ {{ when: order.x, steps: [ {first} ] }}, {{ otherwise: [ {second} ] }} ] }}"
+        );
+        codes_of_steps(&[&choice, read], "")
+    };
+    assert_eq!(choice("A", ""), [codes::DOUBTFUL_NAME]);
+    assert_eq!(choice("", "A"), [codes::DOUBTFUL_NAME]);
+    assert_eq!(choice("A", "stop: early"), [""; 0]);
+    assert_eq!(choice("stop: early", "A"), [""; 0]);
+    assert_eq!(codes_of_steps(&["A", read], ""), [""; 0]);
+}
+
+#[test]
+fn at_the_end_a_result_is_sure_if_no_stop_came_before_it() {
+    let end = "finally: { completed: { publish: t, type: T, with: =a.x } }\n";
+    let (early, late) = (
+        "{ stop: early, when: order.x }",
+        "{ stop: late, when: order.x }",
+    );
+    assert_eq!(codes_of_steps(&["A"], end), [""; 0]);
+    assert_eq!(codes_of_steps(&["A", late], end), [""; 0]);
+    let doubtful = [codes::DOUBTFUL_NAME];
+    assert_eq!(codes_of_steps(&[early, "A"], end), doubtful);
+    assert_eq!(codes_of_steps(&[early, "A", late], end), doubtful);
+    let branch = "{ parallel: { one: [ { stop: early, when: order.x }, A, { stop: late, when: order.y } ] } }";
+    assert_eq!(codes_of_steps(&[branch], end), doubtful);
+}
+
+/// A contract with this many operations, and a schema of this many bytes for each.
+fn with_schemas(operations: usize, bytes: usize) -> Compiled {
+    let operation = |i: usize| format!("x.y{i}: {{ success: {{ ok: E{i} }}, effect: none }}\n");
+    let operations: String = (0..operations).map(operation).collect();
+    let contract = format!("contract: c\ntypes: types\n{operations}");
+    let source = "saga: s\nversion: 1\nuses: [c.yaml]\nstart: { topic: t, as: order, key: order.id }\nsteps: [ { id: a, command: x.y0 } ]\n";
+    let schema = format!("\"{}\"", " ".repeat(bytes));
+    let read = |path: &str| match path {
+        "c.yaml" => Ok(contract.clone()),
+        path if path.ends_with(".avsc") => Ok(schema.clone()),
+        _ => Err("absent".to_owned()),
+    };
+    compile_with("s.yaml", source, &read)
+}
+
+#[test]
+fn schemas_count_among_what_a_definition_may_read() {
+    let codes =
+        |compiled: Compiled| -> Vec<&str> { compiled.diagnostics.iter().map(|d| d.code).collect() };
+    let third = 600 * 1024;
+    assert_eq!(codes(with_schemas(2, third)), [""; 0]);
+    assert_eq!(codes(with_schemas(6, third)), [codes::BUDGET]);
+    assert_eq!(codes(with_schemas(400, 1)), [""; 0]);
+    assert_eq!(codes(with_schemas(600, 1)), [codes::BUDGET]);
+}
+
+#[test]
+fn a_second_provider_that_only_reads_needs_no_compensation_in_either_form() {
+    let contract = (
+        "c.yaml",
+        "contract: c\nx.look: { effect: none }\n".to_owned(),
+    );
+    let files = [contract];
+    let nothing = |fallback: &str| {
+        let step =
+            format!("  - {{ id: a, command: y.a, compensate: y.b, fallback: {fallback} }}\n");
+        let compiled = with_files(&step, &files);
+        let found = format!("{:?}", compiled.diagnostics);
+        let mut nodes = compiled.definition.expect(&found).nodes;
+        match nodes.remove(1).kind {
+            Kind::Send(send) => send.compensation,
+            other => panic!("{other:?}"),
+        }
+    };
+    let short = nothing("x.look");
+    assert!(matches!(short, Compensation::Nothing { .. }), "{short:?}");
+    assert_eq!(nothing("{ command: x.look }"), short);
+    assert_eq!(nothing("{ command: x.look, with: =order.id }"), short);
 }
 
 /// Compiles, renders and, if it compiles, stores and reads: nothing of it may panic.

@@ -2,6 +2,8 @@
 //!
 //! Absent on purpose: a type for every expression. Only paths have one; whatever is computed is unknown.
 
+use std::rc::Rc;
+
 use super::codes;
 use super::context::{Context, nearest};
 use super::diagnostic::{Diagnostic, Span};
@@ -64,14 +66,15 @@ impl Names {
             Template::Literal(serde_json::Value::String(_)) => Type::Text,
             Template::Literal(_) => Type::Any,
             Template::Expr(expr) => self.slot_of(expr).map_or(Type::Any, |s| s.r#type.clone()),
-            Template::Array(_) => Type::List(std::rc::Rc::new(Slot::of(Type::Any))),
-            Template::Object(fields) => Type::Record {
-                fields: fields
-                    .iter()
-                    .map(|(name, field)| (name.clone(), Slot::of(self.type_of_data(field))))
-                    .collect(),
-                open: false,
-            },
+            Template::Array(_) => Type::List(Rc::new(Slot::of(Type::Any))),
+            Template::Object(fields) => {
+                let slot = |field| Slot::of(self.type_of_data(field));
+                let fields = fields.iter().map(|(name, f)| (name.clone(), slot(f)));
+                Type::Record {
+                    fields: Rc::new(fields.collect()),
+                    open: false,
+                }
+            }
         }
     }
 }

@@ -30,13 +30,13 @@ pub(super) enum Type {
     /// Text.
     Text,
     /// One of these texts.
-    Symbols(Vec<String>),
+    Symbols(Rc<[String]>),
     /// A list.
     List(Rc<Slot>),
     /// An object with these fields.
     Record {
-        /// Its fields.
-        fields: BTreeMap<String, Slot>,
+        /// Its fields; shared, because a schema may name one record in many places.
+        fields: Rc<BTreeMap<String, Slot>>,
         /// May it have others?
         open: bool,
     },
@@ -129,7 +129,7 @@ pub(super) fn saga() -> Type {
     ];
     let fields = fields.map(|(name, r#type)| (name.to_owned(), Slot::of(r#type)));
     Type::Record {
-        fields: BTreeMap::from(fields),
+        fields: Rc::new(BTreeMap::from(fields)),
         open: false,
     }
 }
@@ -143,3 +143,6 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Slot, String> {
         Ok(json_schema::slot(&value))
     }
 }
+
+#[cfg(test)]
+mod tests;

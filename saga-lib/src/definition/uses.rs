@@ -4,7 +4,7 @@
 //!
 //! Absent on purpose: reading. Whoever compiles gives the text of a file for its path.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -29,7 +29,7 @@ const FILES_MAX: usize = 64;
 /// Most schemas of one definition.
 const SCHEMAS_MAX: usize = 500;
 
-/// Most bytes of all of them.
+/// Most bytes of all files and schemas.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A fragment.
@@ -43,11 +43,28 @@ pub(super) struct Fragment {
     pub(super) parameters: Vec<String>,
 }
 
+/// What is known of a schema.
+#[derive(Debug, Clone)]
+enum Schema {
+    /// This.
+    Known(Rc<Slot>),
+    /// There is no file of its name.
+    Absent,
+    /// Nothing, and that was reported.
+    Reported,
+}
+
 /// Everything that used files define.
 pub(super) struct Library<'f> {
     files: &'f Files<'f>,
-    /// Schemas by the path without ending; `None`: there is none.
-    schemas: RefCell<BTreeMap<String, Option<Rc<Slot>>>>,
+    /// Bytes of everything that was read.
+    bytes: Cell<usize>,
+    /// Schemas that were read.
+    count: Cell<usize>,
+    /// Was a schema too much?
+    is_full: Cell<bool>,
+    /// Schemas by the path without ending.
+    schemas: RefCell<BTreeMap<String, Schema>>,
     /// Folders of schemas.
     folders: BTreeSet<String>,
     declared: BTreeSet<String>,
@@ -60,6 +77,9 @@ impl<'f> Library<'f> {
     fn new(files: &'f Files<'f>) -> Self {
         Self {
             files,
+            bytes: Cell::default(),
+            count: Cell::default(),
+            is_full: Cell::default(),
             schemas: RefCell::default(),
             folders: BTreeSet::new(),
             declared: BTreeSet::new(),
@@ -100,16 +120,31 @@ impl<'f> Library<'f> {
         name: &str,
         span: Span,
     ) -> Option<Rc<Slot>> {
+        match self.look_up(context, folder, name, span) {
+            Schema::Known(slot) => Some(slot),
+            Schema::Absent | Schema::Reported => None,
+        }
+    }
+
+    fn look_up(&self, context: &mut Context, folder: &str, name: &str, span: Span) -> Schema {
         let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         if name.is_empty() || !name.bytes().all(legal) || name.starts_with('.') {
-            return None;
+            return Schema::Absent;
         }
         let path = format!("{folder}/{name}");
         if let Some(known) = self.schemas.borrow().get(&path) {
             return known.clone();
         }
-        if self.schemas.borrow().len() >= SCHEMAS_MAX {
-            return None;
+        let found = self.read(context, &path, span);
+        self.schemas.borrow_mut().insert(path, found.clone());
+        found
+    }
+
+    /// Reads the schema at a path without ending.
+    fn read(&self, context: &mut Context, path: &str, span: Span) -> Schema {
+        // Once is enough: every further schema would say the same.
+        if self.is_full.get() {
+            return Schema::Reported;
         }
         let endings = [".avsc", ".json", ".schema.json"];
         let mut texts = endings.iter().filter_map(|ending| {
@@ -117,15 +152,29 @@ impl<'f> Library<'f> {
             let text = (self.files)(&file).ok()?;
             Some((file, text))
         });
-        let found = texts.next().and_then(|(file, text)| {
-            let parsed = types::parse(&file, &text);
-            parsed
-                .map_err(|error| context.report(broken(&file, &error, span)))
-                .ok()
-        });
-        let found = found.map(Rc::new);
-        self.schemas.borrow_mut().insert(path, found.clone());
-        found
+        let Some((file, text)) = texts.next() else {
+            return Schema::Absent;
+        };
+        self.count.set(self.count.get() + 1);
+        if !self.has_room(&text) || self.count.get() > SCHEMAS_MAX {
+            self.is_full.set(true);
+            context.report(too_much(span));
+            return Schema::Reported;
+        }
+        match types::parse(&file, &text) {
+            Ok(slot) => Schema::Known(Rc::new(slot)),
+            Err(error) => {
+                context.report(broken(&file, &error, span));
+                Schema::Reported
+            }
+        }
+    }
+
+    /// Counts a file that was read; may it be used?
+    fn has_room(&self, text: &str) -> bool {
+        let bytes = self.bytes.get().saturating_add(text.len());
+        self.bytes.set(bytes);
+        bytes <= BYTES_MAX
     }
 
     /// The schema of a message that any service may send.
@@ -174,7 +223,6 @@ pub(super) fn load<'f>(context: &mut Context, files: &'f Files<'f>, tree: &Tree)
         context,
         files,
         open: Vec::new(),
-        bytes: 0,
         contracts: Vec::new(),
         library: Library::new(files),
         claims: Claims::default(),
@@ -189,7 +237,6 @@ struct Loader<'l, 'f> {
     files: &'f Files<'f>,
     /// Files that are being read, outermost first.
     open: Vec<String>,
-    bytes: usize,
     contracts: Vec<(FileIx, Tree)>,
     library: Library<'f>,
     claims: Claims,
@@ -239,19 +286,12 @@ impl<'f> Loader<'_, 'f> {
                 );
             }
             Ok(text) if self.is_within(&text) => self.enter(name, &text),
-            Ok(_) => {
-                let message = "the files of this definition are too many or too large";
-                let found = Diagnostic::new(codes::BUDGET, span, message).label(format!(
-                    "at most {FILES_MAX} files, {BYTES_MAX} bytes together"
-                ));
-                self.context.report(found);
-            }
+            Ok(_) => self.context.report(too_much(span)),
         }
     }
 
-    fn is_within(&mut self, text: &str) -> bool {
-        self.bytes = self.bytes.saturating_add(text.len());
-        self.bytes <= BYTES_MAX && self.context.count() <= FILES_MAX
+    fn is_within(&self, text: &str) -> bool {
+        self.library.has_room(text) && self.context.count() <= FILES_MAX
     }
 
     fn enter(&mut self, name: String, text: &str) {
@@ -350,8 +390,8 @@ impl<'f> Loader<'_, 'f> {
         let sent = value(&entry.value, "send").map(|_| &operation.target.r#type);
         for name in sent.into_iter().chain(operation.types.keys()) {
             let span = entry.key_span;
-            let found = self.library.schema(self.context, folder, name, span);
-            if found.is_none() {
+            let found = self.library.look_up(self.context, folder, name, span);
+            if matches!(found, Schema::Absent) {
                 let message = format!("there is no schema for `{name}` in `{folder}`");
                 let found = Diagnostic::warning(codes::BAD_SCHEMA, span, message)
                     .help(format!("add `{name}.avsc` or `{name}.json`"));
@@ -364,6 +404,13 @@ impl<'f> Loader<'_, 'f> {
         let found = Diagnostic::new(codes::BAD_USE, span, message).help(help);
         self.context.report(found);
     }
+}
+
+fn too_much(span: Span) -> Diagnostic {
+    let message = "the files of this definition are too many or too large";
+    Diagnostic::new(codes::BUDGET, span, message).label(format!(
+        "at most {FILES_MAX} files and {SCHEMAS_MAX} schemas, {BYTES_MAX} bytes together"
+    ))
 }
 
 fn broken(file: &str, error: &str, span: Span) -> Diagnostic {

@@ -3,11 +3,15 @@
 //! An event is found by the saga's own key. A key of its own kind, compared with anything but the key of the start, would need an index
 //! of what every instance waits for.
 //!
-//! Absent on purpose: that index (a later release).
+//! For the same reason a saga whose instances share a key (`duplicates: new`) cannot wait for an event: its instances have ids of their
+//! own beside the key, and the event has not.
+//!
+//! Absent on purpose: that index.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::catch::is_own_outcome;
 use super::codes;
 use super::diagnostic::{Diagnostic, Span};
 use super::fields::{ALTERNATIVE, AWAITED, UNTIL};
@@ -41,6 +45,7 @@ impl Lowering<'_> {
             None => slot,
         };
         let timeout = reader.duration(self.context, "timeout");
+        self.check_reached(reader);
         self.check_end(reader, place, timeout);
         let ladder = timeout.map(|ms| rung(ms, "timeout")).into_iter().collect();
         let success = events.iter().map(|event| event.name.clone()).collect();
@@ -86,9 +91,10 @@ impl Lowering<'_> {
                 continue;
             };
             let name = reader.id(self.context, "name").unwrap_or_default();
+            let span = reader.get("name").map_or(reader.at, |tree| tree.span);
+            is_own_outcome(self.context, "an alternative", &name, span);
             if !name.is_empty() && !taken.insert(name.clone()) {
                 let message = format!("the name `{name}` is taken");
-                let span = reader.get("name").map_or(reader.at, |tree| tree.span);
                 let found = Diagnostic::new(codes::NAME_TAKEN, span, message)
                     .label("another alternative has it");
                 self.context.report(found);
@@ -140,6 +146,18 @@ impl Lowering<'_> {
                 .help(format!("write it as data: ={text}")),
         };
         self.context.report(found);
+    }
+
+    /// Can the event find the instance?
+    fn check_reached(&mut self, reader: &Reader<'_>) {
+        if self.recurs {
+            let span = reader.key_span("await");
+            let message = "this event would find no instance";
+            let found = Diagnostic::new(codes::UNREACHED_WAIT, span, message)
+                .label("`duplicates: new` gives several instances one key, and an event says only the key")
+                .help("start with a key that tells the instances apart, or ask with a `command`: its reply names the instance");
+            self.context.report(found);
+        }
     }
 
     /// Does the wait end, even if the event does not come?

@@ -2,12 +2,14 @@
 //!
 //! Absent on purpose: leniency. A list of commands is compared whole, order included.
 
+use serde::Serialize;
+
 use super::file::Expect;
 use super::play::Play;
 use super::world::Stop;
 
 /// One thing that was otherwise than expected.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// What: a key of `expect`.
     pub what: String,

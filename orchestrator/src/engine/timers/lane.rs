@@ -231,7 +231,7 @@ impl LaneTimers {
 
     fn wait(&mut self, entry: &Due, arm: u64, resend: &Resend) {
         if self.room.len() >= WAITING_MAX {
-            let until = resend.slack_ms.map_or(i64::MAX, |ms| entry.score_ms + ms);
+            let until = waits_until(resend, entry).unwrap_or(i64::MAX);
             self.left_until = Some(self.left_until.unwrap_or(i64::MAX).min(until));
             return;
         }
@@ -264,9 +264,12 @@ impl LaneTimers {
     }
 }
 
+/// How long the entry may wait, ms; `None`: for ever. A slack is what a definition says, so it may be as long as there are times.
+fn waits_until(resend: &Resend, entry: &Due) -> Option<i64> {
+    let slack = resend.slack_ms?;
+    Some(entry.score_ms.saturating_add(slack))
+}
+
 fn may_wait(resend: &Resend, entry: &Due, now_ms: i64) -> bool {
-    let until = resend
-        .slack_ms
-        .map(|slack| entry.score_ms.saturating_add(slack));
-    until.is_none_or(|until| now_ms < until)
+    waits_until(resend, entry).is_none_or(|until| now_ms < until)
 }

@@ -334,6 +334,8 @@ fn a_storm_beyond_all_memory_is_read_again() {
     let slack = until - bench.now_ms;
     let header = format!("1J:1:w5:{}:r:@credit+{slack}:", bench.now_ms);
     bench.one("order/bounded", &header);
+    let header = format!("1J:1:w5:{}:r:@credit+{}:", bench.now_ms, i64::MAX);
+    bench.one("order/patient", &header);
     let written = bench.ticks(usize::try_from(slack / TICK_MS).expect("positive") + 100);
     assert!(written.contains(&timer("order/bounded", 5)));
     let mut left: BTreeMap<String, u64> = BTreeMap::new();

@@ -4,8 +4,10 @@
 //!
 //! Absent on purpose: translations.
 
+use serde::Serialize;
+
 /// The explanation of one code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The code.
     pub code: &'static str,

@@ -94,7 +94,7 @@ pub const REPLIES: Object = Object {
     name: "`replies`",
     fields: &[
         required("topic", Shape::Topic, "Topic."),
-        optional(
+        required(
             "command",
             Shape::Expression,
             "The command id inside the reply (`event`).",

@@ -97,7 +97,7 @@ pub const START: Object = Object {
         optional(
             "duplicates",
             Shape::Word(DUPLICATES),
-            "What a second event with the same key means (ignore).",
+            "What a second event with the same key means (ignore); with `new` several instances have one key, and none can `await` by it.",
         ),
         optional(
             "from",

@@ -71,7 +71,7 @@ impl Reader {
                 Type::List(Rc::new(self.slot(items, depth + 1)))
             }
             "map" => Type::Record {
-                fields: BTreeMap::new(),
+                fields: Rc::default(),
                 open: true,
             },
             "fixed" | "bytes" => Type::Any,
@@ -95,7 +95,7 @@ impl Reader {
             }
         }
         Type::Record {
-            fields,
+            fields: Rc::new(fields),
             open: false,
         }
     }

@@ -1,19 +1,25 @@
 //! JSON Schema as types.
 //!
+//! What a `$ref` names is read once per depth and shared: a schema may name one part in many places.
+//!
 //! Absent on purpose: conditions (`if`, `anyOf` of objects), patterns and bounds; what they describe is unknown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde_json::Value;
 
 use super::{DEPTH_MAX, PARTS_MAX, Slot, Type};
 
+/// What stands where a schema says nothing.
+static NOTHING: Value = Value::Null;
+
 /// The place that a schema describes.
 pub(super) fn slot(schema: &Value) -> Slot {
     let mut reader = Reader {
         root: schema,
         parts: 0,
+        read: BTreeMap::new(),
     };
     reader.slot(schema, 0)
 }
@@ -21,22 +27,18 @@ pub(super) fn slot(schema: &Value) -> Slot {
 struct Reader<'s> {
     root: &'s Value,
     parts: usize,
+    /// What references lead to, by the depth they stand at: the deeper one is, the less of it is followed.
+    read: BTreeMap<(&'s str, usize), Slot>,
 }
 
-impl Reader<'_> {
-    fn slot(&mut self, schema: &Value, depth: usize) -> Slot {
+impl<'s> Reader<'s> {
+    fn slot(&mut self, schema: &'s Value, depth: usize) -> Slot {
         self.parts += 1;
         if depth > DEPTH_MAX || self.parts > PARTS_MAX {
             return Slot::of(Type::Any);
         }
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-            let target = reference
-                .strip_prefix('#')
-                .and_then(|p| self.root.pointer(p));
-            return match target.cloned() {
-                Some(target) => self.slot(&target, depth + 1),
-                None => Slot::of(Type::Any),
-            };
+            return self.target(reference, depth);
         }
         let names = names(schema);
         let nullable = names.contains(&"null");
@@ -51,13 +53,24 @@ impl Reader<'_> {
         }
     }
 
-    fn typed(&mut self, name: &str, schema: &Value, depth: usize) -> Type {
+    fn target(&mut self, reference: &'s str, depth: usize) -> Slot {
+        if let Some(known) = self.read.get(&(reference, depth)) {
+            return known.clone();
+        }
+        let root = self.root;
+        let target = reference.strip_prefix('#').and_then(|p| root.pointer(p));
+        let slot = target.map_or(Slot::of(Type::Any), |t| self.slot(t, depth + 1));
+        self.read.insert((reference, depth), slot.clone());
+        slot
+    }
+
+    fn typed(&mut self, name: &str, schema: &'s Value, depth: usize) -> Type {
         match name {
             "boolean" => Type::Boolean,
             "integer" | "number" => Type::Number,
             "string" => text(schema),
             "array" => {
-                let items = schema.get("items").unwrap_or(&Value::Null);
+                let items = schema.get("items").unwrap_or(&NOTHING);
                 Type::List(Rc::new(self.slot(items, depth + 1)))
             }
             "object" => self.record(schema, depth),
@@ -65,17 +78,15 @@ impl Reader<'_> {
         }
     }
 
-    fn record(&mut self, schema: &Value, depth: usize) -> Type {
+    fn record(&mut self, schema: &'s Value, depth: usize) -> Type {
         let required = schema.get("required").and_then(Value::as_array);
-        let is_required = |name: &str| {
-            let mut names = required.into_iter().flatten();
-            names.any(|n| n.as_str() == Some(name))
-        };
+        let required = required.into_iter().flatten().filter_map(Value::as_str);
+        let required: BTreeSet<&str> = required.collect();
         let mut fields = BTreeMap::new();
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, property) in properties.into_iter().flatten() {
             let mut slot = self.slot(property, depth + 1);
-            slot.required = is_required(name);
+            slot.required = required.contains(name.as_str());
             fields.insert(name.clone(), slot);
         }
         // A schema that names no field describes none; one that names some means them, unless it says otherwise.
@@ -84,7 +95,10 @@ impl Reader<'_> {
         let open = fields.is_empty()
             || more.is_some_and(|more| *more != Value::Bool(false))
             || composed.iter().any(|key| schema.get(*key).is_some());
-        Type::Record { fields, open }
+        Type::Record {
+            fields: Rc::new(fields),
+            open,
+        }
     }
 }
 
