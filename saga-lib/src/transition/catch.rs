@@ -12,6 +12,7 @@ use crate::instance::{
     Caught, Frame, FrameId, FrameKind, IncidentKind, ObligationState, Status, StepStatus, Token,
 };
 use crate::ir::{Catch, Directive, Kind, Node, NodeIx};
+use crate::mutant::{Mutant, planted};
 
 use super::outcome::{EXECUTIONS_MAX, Failure};
 use super::turn::{Halt, Turn};
@@ -102,11 +103,12 @@ pub(super) fn lead(
     let node = turn.node(matter.ix)?;
     // Only a step that succeeded has nothing left to go on with: its effect stands, and it is not executed again.
     let succeeded = matches!(node.kind, Kind::Send(_)) && matter.held.is_none();
+    let back = !turn.instance.past_pivot || planted(Mutant::C2BackAfterPivot);
     match directive {
         Some(Directive::Continue) => turn.go(matter.frame, node.next),
         Some(Directive::Retry) if succeeded => turn.go(matter.frame, node.next),
         Some(Directive::Retry) => return again(turn, node, matter),
-        None | Some(Directive::Compensate) if !turn.instance.past_pivot => {
+        None | Some(Directive::Compensate) if back => {
             if unwind::is_pivot_pending(turn, unwind::part_of(turn, matter.frame)) {
                 pause(turn, matter, Directive::Compensate);
                 return Ok(());

@@ -18,6 +18,7 @@ use crate::instance::{
     Token, are_independent,
 };
 use crate::ir::{Directive, Kind, StepKind};
+use crate::mutant::{Mutant, planted};
 
 use super::catch::{self, Matter};
 use super::outcome::{self, Failure};
@@ -34,7 +35,7 @@ pub(super) fn turn_back(
     cause: &str,
     error: Value,
 ) -> Result<(), Halt> {
-    if turn.instance.is_stopped(frame) {
+    if turn.instance.is_stopped(frame) && !planted(Mutant::B5TurnsBackAgain) {
         return Ok(());
     }
     match part_of(turn, frame) {
@@ -59,6 +60,7 @@ pub(super) fn part_of(turn: &Turn<'_>, frame: FrameId) -> FrameId {
         .instance
         .around(frame)
         .find(|f| matches!(f.kind, FrameKind::Scope { .. }) && catches(f.node));
+    let block = block.filter(|_| !planted(Mutant::C4PassesTheSavePoint));
     block.map_or(ROOT, |f| f.id)
 }
 
@@ -134,7 +136,8 @@ pub(super) fn settle(turn: &mut Turn<'_>) -> Result<(), Halt> {
     for id in parts {
         part(turn, id)?;
     }
-    if turn.instance.status == Status::Compensating && is_quiet(turn.instance, ROOT) {
+    let quiet = is_quiet(turn.instance, ROOT) || planted(Mutant::E2OvertakesItsCommand);
+    if turn.instance.status == Status::Compensating && quiet {
         due(turn, ROOT);
         turn.instance.frames.clear();
     }
@@ -339,7 +342,9 @@ fn is_unsettled(state: ObligationState) -> bool {
 fn due(turn: &mut Turn<'_>, part: FrameId) {
     for obligation in &mut turn.instance.obligations {
         let mut levels = obligation.lineage.iter();
-        let inside = part == ROOT || levels.any(|level| level.frame == part);
+        let inside = part == ROOT
+            || levels.any(|level| level.frame == part)
+            || planted(Mutant::C4UndoesWhatWasBefore);
         let open = matches!(
             obligation.state,
             ObligationState::Open | ObligationState::Watched
@@ -368,7 +373,11 @@ fn is_free(obligations: &[Obligation], at: usize) -> bool {
     // From the end: the last one that is due is found at once, so that a long log costs little.
     let mut others = obligations.iter().enumerate().rev();
     !others.any(|(position, other)| {
-        let later = position > at && is_unsettled(other.state);
+        if planted(Mutant::B1AllAtOnce) {
+            return false;
+        }
+        let first = planted(Mutant::B1FirstComesFirst);
+        let later = ((position > at) != first) && is_unsettled(other.state);
         let busy = is_unsettled(other.state) && other.state != ObligationState::Due;
         position != at
             && (later || busy)
@@ -378,6 +387,9 @@ fn is_free(obligations: &[Obligation], at: usize) -> bool {
 
 /// Is the answer of a pivot in this part awaited?
 pub(super) fn is_pivot_pending(turn: &Turn<'_>, part: FrameId) -> bool {
+    if planted(Mutant::C3SiblingDoesNotWait) {
+        return false;
+    }
     let pivot = |token: &Token| {
         let node = turn.definition.node(token.node);
         let kind = node.map(|node| &node.kind);

@@ -20,7 +20,7 @@ fn given_up() -> Dialogue {
 }
 
 #[test]
-fn d5_a_late_success_while_its_compensation_is_pending_sends_nothing_more() {
+pub fn d5_a_late_success_while_its_compensation_is_pending_sends_nothing_more() {
     given_up()
         .reply_of("stock", "ok")
         .expect_note(|note| matches!(note, Note::LateReply { .. }))
@@ -36,7 +36,7 @@ fn d5_a_late_success_while_its_compensation_is_pending_sends_nothing_more() {
 }
 
 #[test]
-fn d5_a_late_success_after_a_confirmed_compensation_is_compensated_again() {
+pub fn d5_a_late_success_after_a_confirmed_compensation_is_compensated_again() {
     given_up()
         .reply_ok()
         .expect_command("credit!c")
@@ -105,7 +105,7 @@ fn watched() -> Dialogue {
 }
 
 #[test]
-fn d5_a_late_refusal_closes_an_obligation_for_which_nothing_was_sent() {
+pub fn d5_a_late_refusal_closes_an_obligation_for_which_nothing_was_sent() {
     watched()
         .reply_of("credit", "refused")
         .expect_step("credit", StepStatus::Refused)
@@ -123,7 +123,7 @@ fn d5_a_step_given_up_is_compensated_when_the_saga_turns_back() {
 }
 
 #[test]
-fn d5_a_late_success_of_a_step_given_up_is_compensated_at_once() {
+pub fn d5_a_late_success_of_a_step_given_up_is_compensated_at_once() {
     watched()
         .reply_of("credit", "ok")
         .expect_command("credit!c")
