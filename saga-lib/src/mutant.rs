@@ -26,6 +26,8 @@ pub enum Mutant {
     B1AllAtOnce,
     /// B1: compensations go out in the order of completion.
     B1FirstComesFirst,
+    /// B1: a step of unknown outcome is compensated before the steps in `catch` that ran for it, once they are done.
+    B1UnknownIsUndoneFirst,
     /// B2: a step owes one compensation, however often it was executed.
     B2OncePerStep,
     /// B2: every execution of a step is compensated with the data of the last one.
@@ -127,6 +129,7 @@ impl Mutant {
         Self::A4RefusedIsOwed,
         Self::B1AllAtOnce,
         Self::B1FirstComesFirst,
+        Self::B1UnknownIsUndoneFirst,
         Self::B2OncePerStep,
         Self::B2LastDataForAll,
         Self::B3DataOfTheFailure,

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::instance::{
-    Caught, Frame, FrameId, FrameKind, IncidentKind, ObligationState, Status, StepStatus, Token,
+    Caught, Frame, FrameId, FrameKind, IncidentKind, ObligationState, ROOT, Status, StepStatus,
+    Token,
 };
 use crate::ir::{Catch, Directive, Kind, Node, NodeIx};
 use crate::mutant::{Mutant, planted};
@@ -64,10 +65,19 @@ pub(super) fn ran(turn: &mut Turn<'_>, frame: &Frame, caught: Caught) -> Result<
         return outcome::answered(turn, at, reply).map(|_| ());
     }
     let named = |name: &str| frame.data.get(name).cloned().unwrap_or(Value::Null);
+    let first = |token: &Token| token.caught == ROOT && unwind::is_logged(turn.instance, frame.id);
+    let held = caught.held.map(|token| Token {
+        caught: if first(&token) {
+            frame.id
+        } else {
+            token.caught
+        },
+        ..token
+    });
     let matter = Matter {
         ix: frame.node,
         frame: frame.parent,
-        held: caught.held,
+        held,
         error: named("error"),
         reply: named("reply"),
     };
@@ -228,6 +238,7 @@ fn stand(turn: &mut Turn<'_>, node: &Node, matter: Matter) {
         pending: None,
         due_ms: None,
         sla_ms: None,
+        caught: ROOT,
     });
     turn.instance.tokens.push(token);
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::effect::{Command, Effect, Note};
 use crate::id::CommandId;
-use crate::instance::{FrameId, Obligation, Pending, StepStatus, Token};
+use crate::instance::{FrameId, Obligation, Pending, ROOT, StepStatus, Token};
 use crate::ir::{Compensation, Counter, Node, NodeIx, Send, Target};
 use crate::mutant::{Mutant, planted};
 
@@ -53,6 +53,7 @@ pub(super) fn execute(
         pending: Some(pending),
         due_ms: None,
         sla_ms: node.sla_ms.map(|after| turn.now.saturating_add(after)),
+        caught: ROOT,
     };
     if execution > 1 {
         let highest = &mut turn.instance.executions;

@@ -243,7 +243,12 @@ pub(super) fn give_up(
     if planted(Mutant::A1UnknownOwesNothing) {
         return Ok(());
     }
-    oblige(turn, token, state, None)
+    let logged = turn.instance.obligations.len();
+    oblige(turn, token, state, None)?;
+    if !planted(Mutant::B1UnknownIsUndoneFirst) {
+        unwind::before_its_catch(turn, token.caught, logged);
+    }
+    Ok(())
 }
 
 /// Parks with the command still in flight: its reply, or a retry, goes on from here.

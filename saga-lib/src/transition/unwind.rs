@@ -201,7 +201,8 @@ fn enter(turn: &mut Turn<'_>, id: FrameId, mode: Mode) -> Result<(), Halt> {
     leave(turn, id)
 }
 
-/// Commands that frames inside hold, and answers that came for them: they wait for nothing any more.
+/// Commands that frames inside hold, and answers that came for them: they wait for nothing any more. Each with the frame of the first
+/// steps in `catch` that ran for it.
 fn held(turn: &mut Turn<'_>, part: FrameId) -> Vec<(FrameId, Token, Option<Reply>)> {
     let inside = inside_of(turn.instance, part);
     let mut held = Vec::new();
@@ -212,12 +213,17 @@ fn held(turn: &mut Turn<'_>, part: FrameId) -> Vec<(FrameId, Token, Option<Reply
         // Inside the frame they are in the part that is being left, whichever that is.
         let within = |token: Token| Token {
             frame: frame.id,
+            caught: ROOT,
             ..token
         };
         if let FrameKind::Catch(caught) = &mut frame.kind
             && let Some(token) = caught.held.take()
         {
-            held.push((frame.id, within(token), caught.answer.take()));
+            let first = match token.caught {
+                ROOT => frame.id,
+                first => first,
+            };
+            held.push((first, within(token), caught.answer.take()));
         } else if let FrameKind::Query(token) = &frame.kind {
             held.push((frame.id, within((**token).clone()), None));
         }
@@ -225,11 +231,19 @@ fn held(turn: &mut Turn<'_>, part: FrameId) -> Vec<(FrameId, Token, Option<Reply
     held
 }
 
-/// What was logged just now (from `logged` on) was executed before the steps in `catch` that it held.
-fn before_its_catch(turn: &mut Turn<'_>, id: FrameId, logged: usize) {
+/// Did something inside this frame, which may be closed, leave an obligation?
+pub(super) fn is_logged(instance: &Instance, id: FrameId) -> bool {
+    instance.obligations.iter().any(|o| was_inside(o, id))
+}
+
+fn was_inside(obligation: &Obligation, id: FrameId) -> bool {
+    obligation.lineage.iter().any(|level| level.frame == id)
+}
+
+/// What was logged just now (from `logged` on) was executed before the steps in `catch` that ran for it in frame `id`.
+pub(super) fn before_its_catch(turn: &mut Turn<'_>, id: FrameId, logged: usize) {
     let log = &mut turn.instance.obligations;
-    let inside = |o: &Obligation| o.lineage.iter().any(|level| level.frame == id);
-    let first = log.iter().take(logged).position(inside);
+    let first = log.iter().take(logged).position(|o| was_inside(o, id));
     if let Some(first) = first {
         let count = log.len() - logged;
         log[first..].rotate_right(count);

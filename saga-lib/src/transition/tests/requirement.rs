@@ -106,6 +106,8 @@ fn back() -> Vec<Rule> {
                 broken!(B1FirstComesFirst:
                     compensation::a1_b1_compensation_is_strictly_reverse_and_one_at_a_time,
                     structures::b1_steps_in_catch_are_compensated_before_the_step_they_ran_for),
+                broken!(B1UnknownIsUndoneFirst:
+                    structures::b1_steps_in_catch_are_compensated_first_although_the_step_was_parked_behind_them),
             ],
         ),
         rule(

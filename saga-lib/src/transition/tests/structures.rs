@@ -598,6 +598,36 @@ pub fn b1_steps_in_catch_are_compensated_before_the_step_they_ran_for() {
         .expect_compensated();
 }
 
+/// However often it is tried again: what ran because its outcome was unknown came later.
+#[test]
+pub fn b1_steps_in_catch_are_compensated_first_although_the_step_was_parked_behind_them() {
+    let parked = || {
+        let tried = comp("a")
+            .attempts(1)
+            .catch_do("timeout", vec![comp("tell")], Directive::Park);
+        begin(vec![comp("first"), tried])
+            .reply_of("first", "ok")
+            .expect_command("first")
+            .expect_command("a")
+            .silence()
+            .expect_command("tell")
+            .reply_ok()
+            .expect_parked(IncidentKind::Declared)
+    };
+    let undone = |dialogue: Dialogue, steps: &[&str]| {
+        let undo = |d: Dialogue, step: &&str| d.expect_command(step).expect_no_command().reply_ok();
+        steps.iter().fold(dialogue, undo).expect_compensated()
+    };
+    undone(parked().cancel(), &["tell!c", "a!c", "first!c"]);
+    let again = || parked().retry().expect_attempt("a", 2);
+    undone(again().cancel().silence(), &["tell!c", "a!c", "first!c"]);
+    let twice = again().silence().expect_command("tell#2");
+    undone(
+        twice.cancel().reply_of("tell#2", "ok"),
+        &["tell#2!c", "tell!c", "a!c", "first!c"],
+    );
+}
+
 #[test]
 fn a_success_may_park_and_goes_on_with_a_retry() {
     for steps in [vec![], vec![comp("tell")]] {
