@@ -5,11 +5,13 @@
 //!
 //! Absent on purpose: their order (see [`super::unwind`]), and a last attempt. A compensation that fails technically is tried for ever, with an open incident.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::effect::Note;
 use crate::input::Reply;
-use crate::instance::{Incident, IncidentKind, Instance, ObligationState, ROOT, StepStatus};
+use crate::instance::{
+    Incident, IncidentKind, Instance, Obligation, ObligationState, ROOT, StepStatus,
+};
 use crate::mutant::{Mutant, planted};
 
 use super::answer::{self, Verdict};
@@ -116,6 +118,9 @@ fn confirmed(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
     let obligation = &mut turn.instance.obligations[at];
     obligation.state = ObligationState::Confirmed;
     obligation.pending = None;
+    if !obligation.unknown {
+        forget(obligation);
+    }
     let ix = obligation.node;
     let (node, _) = turn.send_at(ix)?;
     if planted(Mutant::A2ConfirmedTakesResultBack) {
@@ -129,6 +134,13 @@ fn confirmed(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
         turn.instance.finished_ms = Some(turn.now);
     }
     Ok(())
+}
+
+/// Nothing is sent again for an effect that was known: what stays tells its duplicates. A saga may undo the same block many times.
+fn forget(obligation: &mut Obligation) {
+    obligation.payload = Value::Null;
+    obligation.key = None;
+    obligation.lineage.clear();
 }
 
 /// An operator says that what this obligation stands for is settled.

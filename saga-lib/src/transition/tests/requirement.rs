@@ -466,3 +466,41 @@ fn the_page_of_the_requirements_is_as_generated() {
         "the page differs; UPDATE_GOLDEN=1 writes it anew"
     );
 }
+
+/// Random programs see these bugs too, without being told what to look for.
+#[test]
+fn a1_random_programs_see_bugs_in_every_direction() {
+    use Mutant::*;
+    let seen = [
+        A1UnknownOwesNothing,
+        A3CompensatedWhileOwed,
+        A4RefusedIsOwed,
+        B1AllAtOnce,
+        B1FirstComesFirst,
+        B2OncePerStep,
+        B4RefusalConfirms,
+        C2BackAfterPivot,
+        C3UnknownPivotTurnsBack,
+        C3SiblingDoesNotWait,
+        C4UndoesWhatWasBefore,
+        C6CancelAfterPivot,
+        D1IdPerAttempt,
+        D3FailureCountsTwice,
+        D3ConfirmationCountsTwice,
+        D3SignalCountsTwice,
+        D5SuccessIsDropped,
+        D5IsNotTold,
+        E1FramesAreIndependent,
+        E2SiblingGoesOn,
+        E2OvertakesItsCommand,
+        E4TimeoutAfterCancel,
+    ];
+    for mutant in seen {
+        let fails = |seed| catch_unwind(|| super::chaos::run(seed)).is_err();
+        let any = mutant::with(mutant, || (0..PROGRAMS).any(fails));
+        assert!(any, "no random program fails with {mutant:?}");
+    }
+}
+
+/// Programs after which a bug counts as not seen.
+const PROGRAMS: u64 = 500;

@@ -106,6 +106,39 @@ pub fn c4_a_block_is_tried_again_with_new_executions() {
     );
 }
 
+/// A block that is undone again and again: what is settled keeps its identity, which tells duplicates, and nothing else.
+#[test]
+fn p10_rounds_that_were_undone_take_little_room() {
+    let body = vec![comp("a"), comp("b")];
+    let inner = block("block", body).catch("compensated", Directive::Retry);
+    let mut dialogue = begin(vec![inner]).expect_command("a");
+    for execution in 2..=50 {
+        dialogue = dialogue
+            .reply_ok()
+            .then(|d| d.expect_command(&numbered("b", execution - 1)))
+            .reply_refused()
+            .then(|d| d.expect_command(&format!("{}!c", numbered("a", execution - 1))))
+            .reply_ok()
+            .then(|d| d.expect_command(&numbered("a", execution)));
+    }
+    let settled = &dialogue.here().obligations;
+    let bytes = serde_json::to_string(settled).unwrap().len();
+    assert_eq!(settled.len(), 49);
+    assert!(bytes < 49 * 80, "{bytes}");
+    dialogue
+        .reply_of("a#7", "ok")
+        .expect_ignored(Reason::Duplicate)
+        .reply_of("a#7!c", "ok")
+        .expect_ignored(Reason::Duplicate);
+}
+
+fn numbered(step: &str, execution: u32) -> String {
+    match execution {
+        1 => step.to_owned(),
+        more => format!("{step}#{more}"),
+    }
+}
+
 #[test]
 pub fn d3_late_replies_to_closed_executions_are_facts() {
     let inner = block("block", vec![comp("a"), comp("b")]);
