@@ -108,4 +108,4 @@ pub fn compile(file_name: &str, source: &str) -> Result<ir::Definition, Vec<Diag
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -64,11 +64,25 @@ fn check_seed(seed: u64) {
 }
 
 #[test]
-fn every_schedule_applies_every_record_once() {
+fn d7_every_schedule_applies_every_record_once() {
     let first = number("SKALD_SIM_FIRST", 0);
     for seed in first..first + number("SKALD_SIM_SEEDS", SEEDS) {
         check_seed(seed);
     }
+}
+
+/// What is caught is the second answer to one input, and not that such a world does not come to rest.
+#[cfg(feature = "mutants")]
+#[test]
+fn a_batch_that_is_made_again_is_seen() {
+    use saga_lib::mutant::{Mutant, with};
+    let answered_twice = |seed| {
+        let wrong = World::new(seed, 0).run();
+        wrong.is_some_and(|wrong| wrong.contains("answered twice"))
+    };
+    assert!(with(Mutant::D7AgainWithoutRecovery, || {
+        (0..300).any(answered_twice)
+    }));
 }
 
 #[test]

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use saga_lib::id::CommandId;
+use saga_lib::mutant::{Mutant, planted};
 use serde_json::Value;
 
 use super::answer::{Answer, Reply, Verdict};
@@ -106,6 +107,7 @@ pub fn forward(entry: &Entry, run: impl FnOnce() -> Answer) -> (Option<Entry>, A
             let answer = run();
             (outcome_of(&answer.verdict), answer)
         }
+        Entry::Compensated(_) if planted(Mutant::D2RunsAfterCompensation) => (None, run()),
         Entry::Refused(reply) => (None, Verdict::Refusal(reply.clone()).into()),
         Entry::Effect(reply) => (None, Verdict::Effect(reply.clone()).into()),
         Entry::Compensated(_) => (None, overtaken()),

@@ -21,6 +21,7 @@ use super::tree::{Kind, Tree};
 use super::typed;
 use super::types::Slot;
 use crate::ir::{self, Compensation, Node, NodeIx, Send, StepKind, Target, Template};
+use crate::mutant::{Mutant, planted};
 
 impl Lowering<'_> {
     /// Lowers a command.
@@ -88,7 +89,7 @@ impl Lowering<'_> {
             Phase::After => StepKind::Retriable,
             Phase::Mixed => {
                 // Once is enough: every further step would say the same.
-                if !std::mem::replace(&mut self.torn, true) {
+                if !std::mem::replace(&mut self.torn, true) && !planted(Mutant::C1TornPivot) {
                     self.context.report(torn(reader));
                 }
                 match reader.has("compensate") {
@@ -101,7 +102,7 @@ impl Lowering<'_> {
 
     fn pivot(&mut self, reader: &Reader<'_>, place: &mut Place) -> StepKind {
         let span = reader.get("pivot").map_or(reader.at, |tree| tree.span);
-        if place.phase != Phase::Before {
+        if place.phase != Phase::Before && !planted(Mutant::C1SecondPivot) {
             let message = "a path has at most one pivot";
             let found = Diagnostic::new(codes::SECOND_PIVOT, span, message)
                 .label("an earlier step is the pivot");

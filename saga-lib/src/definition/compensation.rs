@@ -14,6 +14,7 @@ use super::retry;
 use super::tree::{Kind, Tree};
 use super::uses::Library;
 use crate::ir::{Compensation, Counter, StepKind, Target, Template};
+use crate::mutant::{Mutant, planted};
 
 /// How long an attempt may take, if nothing is said.
 pub(super) const TIMEOUT_MS: i64 = 30_000;
@@ -100,7 +101,9 @@ pub(super) fn compensation(
     own: Option<Undo>,
 ) -> Option<Compensation> {
     if kind != StepKind::Compensatable {
-        refuse(context, reader, kind);
+        if !planted(Mutant::C1CompensatableAfterPivot) {
+            refuse(context, reader, kind);
+        }
         return Some(Compensation::NotApplicable);
     }
     if operation.effect == Effect::None {
@@ -122,6 +125,7 @@ pub(super) fn compensation(
         }
         Some(Undo::Nothing { because }) => Some(Compensation::Nothing { because }),
         Some(Undo::Broken) => None,
+        None if planted(Mutant::B6UndeclaredIsAccepted) => Some(Compensation::NotApplicable),
         None => {
             context.report(undeclared(reader, operation));
             None

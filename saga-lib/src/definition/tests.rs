@@ -116,7 +116,7 @@ fn with_steps(steps: &[&str]) -> String {
 }
 
 #[test]
-fn c1_every_path_has_at_most_one_pivot_and_no_compensatable_step_after_it() {
+pub fn c1_every_path_has_at_most_one_pivot_and_no_compensatable_step_after_it() {
     let back = "{ id: a, command: a.do, compensate: a.undo }";
     let pivot = "{ id: p, command: p.do, pivot: true }";
     let after = "{ id: z, command: z.do }";
@@ -143,6 +143,25 @@ fn c1_every_path_has_at_most_one_pivot_and_no_compensatable_step_after_it() {
         let found = codes_of(&with_steps(steps));
         assert!(found.contains(&code), "{steps:?}: {found:?}");
     }
+}
+
+#[test]
+pub fn b6_a_step_before_the_pivot_says_how_it_is_compensated() {
+    let pivot = "{ id: p, command: p.do, pivot: true }";
+    let silent = "{ id: a, command: a.do }";
+    let unexplained = "{ id: a, command: a.do, compensate: none }";
+    assert_eq!(
+        codes_of(&with_steps(&[silent, pivot])),
+        [codes::NO_COMPENSATION]
+    );
+    assert_eq!(codes_of(&with_steps(&[unexplained])), [codes::NO_REASON]);
+    let declared = [
+        "{ id: a, command: a.do, compensate: none, because: it is a quote }",
+        "{ id: b, command: b.do, compensate: b.undo }",
+        pivot,
+        "{ id: z, command: z.do }",
+    ];
+    assert!(compile("declared.yaml", &with_steps(&declared)).is_ok());
 }
 
 #[test]

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Token;
 use crate::input::Reply;
 use crate::ir::{Directive, NodeIx};
+use crate::mutant::{Mutant, planted};
 
 /// Identity of a frame inside its instance, from 1; never used twice.
 pub type FrameId = u32;
@@ -201,6 +202,12 @@ impl Frame {
 ///
 /// Deeper levels say nothing: what lies inside different frames of one sequence is ordered, however it is nested there.
 pub fn are_independent(a: &[Level], b: &[Level]) -> bool {
+    if planted(Mutant::E1FramesAreIndependent) {
+        return a != b;
+    }
+    if planted(Mutant::E1BranchesInARow) {
+        return false;
+    }
     let parting = a.iter().zip(b).find(|(a, b)| a.frame != b.frame);
     parting.is_some_and(|(a, b)| a.group != ROOT && a.group == b.group)
 }

@@ -29,6 +29,10 @@ pub struct Token {
     /// When the step's service level is missed, ms; told once.
     #[serde(rename = "sl", default, skip_serializing_if = "Option::is_none")]
     pub sla_ms: Option<i64>,
+    /// The first frame of steps in `catch` that ran while the outcome of its command was unknown, and left something to compensate;
+    /// 0: there is none.
+    #[serde(rename = "c", default, skip_serializing_if = "is_zero")]
+    pub caught: FrameId,
 }
 
 /// A command whose answer is awaited, or that waits for its next attempt.

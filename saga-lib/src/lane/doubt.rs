@@ -5,6 +5,8 @@
 //!
 //! Absent on purpose: the counting itself (see `suspicion`).
 
+use crate::mutant::{Mutant, planted};
+
 use super::batch::{Batch, Stage};
 use super::suspicion::Suspicion;
 use super::worker::{Task, Worker};
@@ -98,7 +100,9 @@ impl Worker {
         self.told.push(Effect::Transaction { outcome });
         self.doubt = true;
         for lane in batch.lanes() {
-            self.recover(lane, "transaction", outcome == "fenced");
+            if !planted(Mutant::D7AgainWithoutRecovery) {
+                self.recover(lane, "transaction", outcome == "fenced");
+            }
         }
         self.replace_then_next()
     }

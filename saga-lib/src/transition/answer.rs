@@ -14,6 +14,7 @@ use crate::expr::Expr;
 use crate::input::Reply;
 use crate::instance::{FrameId, FrameKind, Instance, ObligationState, StepStatus, Token};
 use crate::ir::{Counter, Definition, Kind, Node, NodeIx, Send};
+use crate::mutant::{Mutant, planted};
 
 use super::turn::{Halt, Turn};
 use super::{Applied, Reason, compensate, late, outcome, query};
@@ -71,6 +72,9 @@ pub(super) fn given_up(turn: &mut Turn<'_>, step: &str) -> Applied {
 
 /// A reply that nothing waits for.
 pub(super) fn orphan(turn: &mut Turn<'_>, reply: &Reply) -> Applied {
+    if planted(Mutant::D6ReplyIsDropped) {
+        return Applied::Ignored(Reason::Orphan);
+    }
     turn.effects.push(Effect::Orphan {
         reason: format!("command {} was never sent", reply.command),
         early: None,
@@ -277,7 +281,11 @@ fn back(instance: &Instance, at: usize, m: u32) -> Place {
     );
     match m {
         m if m > sent => Place::Unknown,
-        m if m == obligation.compensation && awaited => Place::Back(at),
+        m if m == obligation.compensation
+            && (awaited || planted(Mutant::D3ConfirmationCountsTwice)) =>
+        {
+            Place::Back(at)
+        }
         _ => Place::Answered,
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::input::Reply;
 use crate::instance::{Pending, Status, Token, Wake};
+use crate::mutant::{Mutant, planted};
 
 use super::ladder::{self, Miss};
 use super::outcome::{self, Failure};
@@ -26,6 +27,9 @@ pub(super) fn failed(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<Ap
 
 /// Is this the failure of an attempt that is over already?
 pub(super) fn repeated(pending: &Pending, reply: &Reply) -> bool {
+    if planted(Mutant::D3FailureCountsTwice) {
+        return false;
+    }
     pending.backoff
         || reply
             .attempt

@@ -9,9 +9,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::instance::{
-    Caught, Frame, FrameId, FrameKind, IncidentKind, ObligationState, Status, StepStatus, Token,
+    Caught, Frame, FrameId, FrameKind, IncidentKind, ObligationState, ROOT, Status, StepStatus,
+    Token,
 };
 use crate::ir::{Catch, Directive, Kind, Node, NodeIx};
+use crate::mutant::{Mutant, planted};
 
 use super::outcome::{EXECUTIONS_MAX, Failure};
 use super::turn::{Halt, Turn};
@@ -63,10 +65,19 @@ pub(super) fn ran(turn: &mut Turn<'_>, frame: &Frame, caught: Caught) -> Result<
         return outcome::answered(turn, at, reply).map(|_| ());
     }
     let named = |name: &str| frame.data.get(name).cloned().unwrap_or(Value::Null);
+    let first = |token: &Token| token.caught == ROOT && unwind::is_logged(turn.instance, frame.id);
+    let held = caught.held.map(|token| Token {
+        caught: if first(&token) {
+            frame.id
+        } else {
+            token.caught
+        },
+        ..token
+    });
     let matter = Matter {
         ix: frame.node,
         frame: frame.parent,
-        held: caught.held,
+        held,
         error: named("error"),
         reply: named("reply"),
     };
@@ -102,11 +113,12 @@ pub(super) fn lead(
     let node = turn.node(matter.ix)?;
     // Only a step that succeeded has nothing left to go on with: its effect stands, and it is not executed again.
     let succeeded = matches!(node.kind, Kind::Send(_)) && matter.held.is_none();
+    let back = !turn.instance.past_pivot || planted(Mutant::C2BackAfterPivot);
     match directive {
         Some(Directive::Continue) => turn.go(matter.frame, node.next),
         Some(Directive::Retry) if succeeded => turn.go(matter.frame, node.next),
         Some(Directive::Retry) => return again(turn, node, matter),
-        None | Some(Directive::Compensate) if !turn.instance.past_pivot => {
+        None | Some(Directive::Compensate) if back => {
             if unwind::is_pivot_pending(turn, unwind::part_of(turn, matter.frame)) {
                 pause(turn, matter, Directive::Compensate);
                 return Ok(());
@@ -226,6 +238,7 @@ fn stand(turn: &mut Turn<'_>, node: &Node, matter: Matter) {
         pending: None,
         due_ms: None,
         sla_ms: None,
+        caught: ROOT,
     });
     turn.instance.tokens.push(token);
 }

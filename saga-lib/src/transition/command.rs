@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::effect::{Command, Effect, Note};
 use crate::id::CommandId;
-use crate::instance::{FrameId, Obligation, Pending, StepStatus, Token};
+use crate::instance::{FrameId, Obligation, Pending, ROOT, StepStatus, Token};
 use crate::ir::{Compensation, Counter, Node, NodeIx, Send, Target};
+use crate::mutant::{Mutant, planted};
 
 use super::turn::{Halt, Turn};
 
@@ -52,6 +53,7 @@ pub(super) fn execute(
         pending: Some(pending),
         due_ms: None,
         sla_ms: node.sla_ms.map(|after| turn.now.saturating_add(after)),
+        caught: ROOT,
     };
     if execution > 1 {
         let highest = &mut turn.instance.executions;
@@ -77,6 +79,9 @@ pub(super) fn resend(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
     };
     next_attempt(pending, now, send.timeout_ms);
     let attempt = pending.attempt;
+    if planted(Mutant::D1IdPerAttempt) {
+        turn.instance.tokens[at].execution += 1;
+    }
     let token = turn.instance.tokens[at].clone();
     turn.step_is(&node.step, StepStatus::Pending);
     note_resent(turn, node, attempt, false);
@@ -115,6 +120,9 @@ pub(super) fn resend_compensation(turn: &mut Turn<'_>, at: usize) -> Result<(), 
     };
     next_attempt(pending, now, back.timeout_ms);
     let attempt = pending.attempt;
+    if planted(Mutant::D1IdPerCompensation) {
+        turn.instance.obligations[at].compensation += 1;
+    }
     let obligation = turn.instance.obligations[at].clone();
     note_resent(turn, node, attempt, true);
     emit_back(turn, node, back, &obligation)?;

@@ -5,11 +5,14 @@
 //!
 //! Absent on purpose: their order (see [`super::unwind`]), and a last attempt. A compensation that fails technically is tried for ever, with an open incident.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::effect::Note;
 use crate::input::Reply;
-use crate::instance::{Incident, IncidentKind, ObligationState, ROOT, StepStatus};
+use crate::instance::{
+    Incident, IncidentKind, Instance, Obligation, ObligationState, ROOT, StepStatus,
+};
+use crate::mutant::{Mutant, planted};
 
 use super::answer::{self, Verdict};
 use super::turn::{Halt, Turn};
@@ -45,7 +48,7 @@ pub(super) fn pass_pivot(turn: &mut Turn<'_>) {
 /// A step that was given up still owes: if a late success proves its effect, that execution is compensated. And so does what was done
 /// in a part that is being undone, or in a branch that may come too late.
 pub(super) fn let_stand(turn: &mut Turn<'_>) {
-    if !turn.instance.past_pivot {
+    if !turn.instance.past_pivot || planted(Mutant::C2OwedAfterPivot) {
         return;
     }
     let mut obligations = std::mem::take(&mut turn.instance.obligations);
@@ -58,6 +61,15 @@ pub(super) fn let_stand(turn: &mut Turn<'_>) {
 pub(super) fn start(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
     turn.instance.obligations[at].state = ObligationState::Compensating;
     let (node, _) = turn.send_at(turn.instance.obligations[at].node)?;
+    if planted(Mutant::B3DataOfTheFailure) {
+        let Instance {
+            data, obligations, ..
+        } = &mut *turn.instance;
+        let body = obligations[at].payload.as_object_mut();
+        for (name, value) in body.into_iter().flatten() {
+            value.clone_from(data.get(name).unwrap_or(&value.clone()));
+        }
+    }
     turn.step_is(&node.step, StepStatus::Compensating);
     command::start_compensation(turn, at)
 }
@@ -67,6 +79,7 @@ pub(super) fn answered(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<
     let state = turn.instance.obligations[at].state;
     match (verdict(turn, at, reply)?, state) {
         (Verdict::Success, _) => confirmed(turn, at)?,
+        (Verdict::Refusal, _) if planted(Mutant::B4RefusalConfirms) => confirmed(turn, at)?,
         (_, ObligationState::Refused) => return Ok(Applied::Ignored(Reason::Duplicate)),
         (Verdict::Refusal, _) => refused(turn, at, reply)?,
         (Verdict::Technical, _) => return failed(turn, at, reply),
@@ -105,8 +118,14 @@ fn confirmed(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
     let obligation = &mut turn.instance.obligations[at];
     obligation.state = ObligationState::Confirmed;
     obligation.pending = None;
+    if !obligation.unknown {
+        forget(obligation);
+    }
     let ix = obligation.node;
     let (node, _) = turn.send_at(ix)?;
+    if planted(Mutant::A2ConfirmedTakesResultBack) {
+        turn.instance.data.remove(node.result());
+    }
     turn.step_is(&node.step, StepStatus::Compensated);
     note_finished(turn, &node.step, "confirmed", None);
     close_incident(turn, &node.step);
@@ -115,6 +134,13 @@ fn confirmed(turn: &mut Turn<'_>, at: usize) -> Result<(), Halt> {
         turn.instance.finished_ms = Some(turn.now);
     }
     Ok(())
+}
+
+/// Nothing is sent again for an effect that was known: what stays tells its duplicates. A saga may undo the same block many times.
+fn forget(obligation: &mut Obligation) {
+    obligation.payload = Value::Null;
+    obligation.key = None;
+    obligation.lineage.clear();
 }
 
 /// An operator says that what this obligation stands for is settled.
@@ -158,7 +184,10 @@ fn failed(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<Applied, Halt
 fn missed(turn: &mut Turn<'_>, at: usize, cause: &str) -> Result<(), Halt> {
     let obligation = turn.instance.obligations[at].clone();
     let (node, send) = turn.send_at(obligation.node)?;
-    let retry = &command::counter(node, send)?.retry;
+    let mut retry = &command::counter(node, send)?.retry;
+    if planted(Mutant::B4PolicyOfTheStep) {
+        retry = &send.retry;
+    }
     let id = command::id_behind(turn, &obligation)?.compensated_by(obligation.compensation);
     let now = turn.now;
     let Some(pending) = turn.instance.obligations[at].pending.as_mut() else {
@@ -168,7 +197,8 @@ fn missed(turn: &mut Turn<'_>, at: usize, cause: &str) -> Result<(), Halt> {
     pending.backoff = true;
     let attempts = pending.attempt;
     note_finished(turn, &node.step, "failed", Some(cause));
-    if attempts >= FAILURES_BEFORE_INCIDENT && turn.instance.incident.is_none() {
+    let silent = planted(Mutant::A3FailingIsSilent);
+    if attempts >= FAILURES_BEFORE_INCIDENT && turn.instance.incident.is_none() && !silent {
         open_incident(turn, &node.step, attempts, cause);
     }
     Ok(())

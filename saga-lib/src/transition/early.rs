@@ -10,6 +10,7 @@ use crate::id;
 use crate::input::{Awaited, Event};
 use crate::instance::{Early, Instance, Status, Wake};
 use crate::ir::Definition;
+use crate::mutant::{Mutant, planted};
 
 use super::turn::Turn;
 use super::{Applied, Reason, awaited, start};
@@ -107,6 +108,9 @@ pub(super) fn orphan(id: &str, event: &Awaited, at_ms: i64) -> Effect {
 }
 
 fn release(turn: &mut Turn<'_>, events: Vec<Early>, reason: &str) {
+    if planted(Mutant::D6EventIsDropped) {
+        return;
+    }
     for early in events {
         turn.effects.push(Effect::Orphan {
             reason: reason.to_owned(),

@@ -8,6 +8,7 @@
 use crate::effect::{Effect, Note};
 use crate::instance::{Instance, ObligationState, ROOT, Status, Wake};
 use crate::ir::Publish;
+use crate::mutant::{Mutant, planted};
 
 use super::turn::{Halt, Turn};
 use super::{Applied, Reason, early, outcome, run, unwind};
@@ -55,7 +56,8 @@ fn arrived(instance: &Instance) -> bool {
 }
 
 fn undone(instance: &Instance) -> bool {
-    instance.tokens.is_empty() && instance.open_obligations().is_empty()
+    let owed = !instance.open_obligations().is_empty();
+    instance.tokens.is_empty() && (!owed || planted(Mutant::A3CompensatedWhileOwed))
 }
 
 fn finish(turn: &mut Turn<'_>, status: Status, last: &[Publish]) -> Result<(), Halt> {
@@ -90,6 +92,9 @@ pub(super) fn terminate(turn: &mut Turn<'_>) -> Result<(), Halt> {
     let instance = &mut *turn.instance;
     for obligation in &mut instance.obligations {
         obligation.pending = None;
+    }
+    if planted(Mutant::C6TerminateForgets) {
+        instance.obligations.clear();
     }
     instance.cancel = None;
     instance.deadline_ms = None;

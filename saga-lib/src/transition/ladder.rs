@@ -8,6 +8,7 @@
 use crate::id::CommandId;
 use crate::instance::Pending;
 use crate::ir::{Jitter, Retry};
+use crate::mutant::{Mutant, planted};
 
 /// What ended an attempt without an answer that decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,9 @@ pub(super) fn next_attempt_ms(
         Miss::Failed => retry.after_failed,
         Miss::Timeout => retry.after_timeout,
     };
-    if !allowed || retry.max.is_some_and(|max| made >= max) {
+    let allowed = allowed && !(miss == Miss::Timeout && planted(Mutant::D4TimeoutEndsTheLadder));
+    let last = |max| made >= max && !planted(Mutant::C5TriesForEver);
+    if !allowed || retry.max.is_some_and(last) {
         return None;
     }
     let at = match miss {
@@ -59,7 +62,10 @@ pub(super) fn next_attempt_ms(
 /// Wait after the last attempt of `pending`, in ms: at least 1, so that every timer moves.
 pub(super) fn backoff_ms(retry: &Retry, id: &CommandId, pending: &Pending) -> i64 {
     let made = pending.attempt.saturating_sub(pending.before).max(1);
-    let wait = grown_ms(retry, made);
+    let wait = match planted(Mutant::C5NoBackoff) {
+        true => 0,
+        false => grown_ms(retry, made),
+    };
     let spread = |range: i64| {
         let seed = format!("{id}@{}", pending.attempt);
         let hash = xxhash_rust::xxh3::xxh3_64(seed.as_bytes());

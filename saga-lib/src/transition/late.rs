@@ -12,6 +12,7 @@
 use crate::effect::Note;
 use crate::input::Reply;
 use crate::instance::{ObligationState, ROOT, Status, StepStatus};
+use crate::mutant::{Mutant, planted};
 
 use super::answer::{self, Verdict};
 use super::turn::{Halt, Turn};
@@ -30,8 +31,13 @@ pub(super) fn apply(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<App
         ObligationState::Open | ObligationState::Watched | ObligationState::Due
     );
     match answer::judged(turn, (node, ROOT), send, reply)? {
+        Verdict::Success if planted(Mutant::D5SuccessIsDropped) => {
+            return Ok(answer::given_up(turn, &node.step));
+        }
         Verdict::Success => success(turn, at, &node.step, state)?,
-        Verdict::Refusal if unsent => refusal(turn, at, &node.step)?,
+        Verdict::Refusal if unsent && !planted(Mutant::D5RefusalLeavesItOpen) => {
+            refusal(turn, at, &node.step)?;
+        }
         _ => return Ok(answer::given_up(turn, &node.step)),
     }
     Ok(Applied::Changed)
@@ -68,6 +74,9 @@ fn refusal(turn: &mut Turn<'_>, at: usize, step: &str) -> Result<(), Halt> {
 }
 
 fn note(turn: &mut Turn<'_>, step: &str) {
+    if planted(Mutant::D5IsNotTold) {
+        return;
+    }
     turn.note(Note::LateReply {
         step: step.to_owned(),
     });

@@ -19,6 +19,7 @@ use crate::instance::{
     IncidentKind, Obligation, ObligationState, Pending, ROOT, Status, StepStatus, Token,
 };
 use crate::ir::{Catch, Compensation, Counter, Directive, Node, Send, StepKind};
+use crate::mutant::{Mutant, planted};
 
 use super::answer::{self, Verdict};
 use super::catch::{self, Matter};
@@ -120,7 +121,7 @@ pub(super) fn succeeded(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result
         compensate::pass_pivot(turn);
     }
     oblige(turn, &token, ObligationState::Open, Some(&reply.payload))?;
-    if stopped {
+    if stopped && !planted(Mutant::E2SiblingGoesOn) {
         return Ok(());
     }
     run::reached(turn, node, token.sla_ms);
@@ -146,7 +147,10 @@ pub(super) fn refused(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<(
     let failure = Failure::said(reply);
     turn.step_is(&node.step, StepStatus::Refused);
     note_finished(turn, node, &token, "refused", failure.cause());
-    if turn.instance.is_stopped(token.frame) {
+    if planted(Mutant::A4RefusedIsOwed) {
+        oblige(turn, &token, ObligationState::Open, None)?;
+    }
+    if turn.instance.is_stopped(token.frame) && !planted(Mutant::B5TurnsBackAgain) {
         return Ok(());
     }
     if turn.instance.cancel.is_some() && !unwind::is_pivot_pending(turn, ROOT) {
@@ -174,6 +178,9 @@ pub(super) fn unknown(turn: &mut Turn<'_>, at: usize, failure: &Failure) -> Resu
         return query::unanswered(turn, id, failure);
     }
     if turn.instance.is_stopped(token.frame) {
+        if planted(Mutant::E4TimeoutAfterCancel) {
+            return Ok(());
+        }
         if send.kind == StepKind::Pivot {
             return hold(turn, token, failure, IncidentKind::UnknownPivot);
         }
@@ -183,7 +190,8 @@ pub(super) fn unknown(turn: &mut Turn<'_>, at: usize, failure: &Failure) -> Resu
     if retreat::is_possible(send) {
         return retreat::begin(turn, &token, failure);
     }
-    let entry = catch::entry(node, &[&failure.outcome, "any"]);
+    let entry = catch::entry(node, &[&failure.outcome, "any"])
+        .filter(|_| !planted(Mutant::D4DeclaredIsIgnored));
     let then = entry.map(|catch| catch.then);
     let plain = entry.is_none_or(|catch| catch.run.is_none());
     match then {
@@ -193,7 +201,9 @@ pub(super) fn unknown(turn: &mut Turn<'_>, at: usize, failure: &Failure) -> Resu
             return attempt::fresh_ladder(turn, at);
         }
         // Neither direction is safe while the pivot is unknown, whatever the definition says.
-        _ if send.kind == StepKind::Pivot => return query::ask(turn, token, failure),
+        _ if send.kind == StepKind::Pivot && !planted(Mutant::C3UnknownPivotTurnsBack) => {
+            return query::ask(turn, token, failure);
+        }
         _ => {}
     }
     let error = failed(&token, node, failure);
@@ -230,7 +240,15 @@ pub(super) fn give_up(
     let (node, _) = turn.send_at(token.node)?;
     turn.step_is(&node.step, StepStatus::Unknown);
     note_finished(turn, node, token, "unknown", Some(&failure.outcome));
-    oblige(turn, token, state, None)
+    if planted(Mutant::A1UnknownOwesNothing) {
+        return Ok(());
+    }
+    let logged = turn.instance.obligations.len();
+    oblige(turn, token, state, None)?;
+    if !planted(Mutant::B1UnknownIsUndoneFirst) {
+        unwind::before_its_catch(turn, token.caught, logged);
+    }
+    Ok(())
 }
 
 /// Parks with the command still in flight: its reply, or a retry, goes on from here.
@@ -340,6 +358,10 @@ fn oblige(
     reply: Option<&Value>,
 ) -> Result<(), Halt> {
     let (node, send) = turn.send_at(token.node)?;
+    let nothing = matches!(send.compensation, Compensation::Nothing { .. });
+    if planted(Mutant::B6NothingIsAnError) && nothing {
+        return Err(misplaced(node));
+    }
     let (Compensation::Command(counter), Some(pending)) = (&send.compensation, &token.pending)
     else {
         return Ok(());
@@ -354,6 +376,14 @@ fn oblige(
         Err(_) if turn.instance.status == Status::Terminated => Value::Null,
         payload => payload?,
     };
+    let log = &mut turn.instance.obligations;
+    if planted(Mutant::B2OncePerStep) && log.iter().any(|o| o.node == token.node) {
+        return Ok(());
+    }
+    if planted(Mutant::B2LastDataForAll) {
+        let same = log.iter_mut().filter(|o| o.node == token.node);
+        same.for_each(|o| o.payload.clone_from(&payload));
+    }
     turn.instance.obligations.push(Obligation {
         node: token.node,
         execution: token.execution,
@@ -377,9 +407,11 @@ fn counter_payload(
     reply: Option<&Value>,
 ) -> Result<Value, Halt> {
     let mut names = vec![("request", &pending.request)];
+    let reply = reply.filter(|_| !planted(Mutant::B3ReplyIsLost));
     names.extend(reply.map(|reply| ("reply", reply)));
     match &counter.payload {
         Some(template) => turn.evaluate((step, token.frame), template, &names),
+        None if planted(Mutant::B3RequestIsLost) => Ok(Value::Null),
         None => Ok(pending.request.clone()),
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use crate::effect::{self, Effect, Note};
 use crate::instance::{FrameId, ROOT, StepStatus};
 use crate::ir::{Kind, Node, NodeIx, Publish, Send, StepKind, Template};
+use crate::mutant::{Mutant, planted};
 
 use super::turn::{Halt, Turn};
 use super::{body, command, compensate, unwind, wait};
@@ -84,7 +85,7 @@ fn walk(
     mut position: Option<NodeIx>,
     budget: &mut usize,
 ) -> Result<(), Halt> {
-    while !turn.instance.is_stopped(frame) {
+    while !turn.instance.is_stopped(frame) || planted(Mutant::E2SiblingGoesOn) {
         *budget = budget.checked_sub(1).ok_or_else(|| {
             Halt::program(
                 None,

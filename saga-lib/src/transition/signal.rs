@@ -8,6 +8,7 @@ use crate::effect::Note;
 use crate::input::{Act, Event, Input, Kind, Signal};
 use crate::instance::{Incident, IncidentKind, ObligationState, ROOT, Status};
 use crate::ir;
+use crate::mutant::{Mutant, planted};
 
 use super::outcome::Failure;
 use super::turn::{Halt, Turn};
@@ -23,7 +24,7 @@ pub(super) const SIGNALS_MAX: usize = 16;
 
 /// Applies a signal.
 pub(super) fn apply(turn: &mut Turn<'_>, signal: &Signal) -> Result<Applied, Halt> {
-    if turn.instance.signals.contains(&signal.id) {
+    if turn.instance.signals.contains(&signal.id) && !planted(Mutant::D3SignalCountsTwice) {
         return Ok(Applied::Ignored(Reason::Duplicate));
     }
     let revision = turn.instance.revision;
@@ -76,7 +77,7 @@ fn cancel(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
     if direction.is_final() {
         return rejected(&format!("it is {}", direction.word()));
     }
-    if turn.instance.past_pivot {
+    if turn.instance.past_pivot && !planted(Mutant::C6CancelAfterPivot) {
         return rejected("it is past the pivot and only goes forward");
     }
     if turn.instance.cancel.is_some() {
@@ -87,7 +88,8 @@ fn cancel(turn: &mut Turn<'_>, reason: &str) -> Result<Applied, Halt> {
         // Turning back would wait behind this compensation for ever, with nobody to ask for it.
         return rejected("a compensation was refused: retry it first");
     }
-    turn.instance.cancel = Some(reason.to_owned());
+    turn.instance.cancel =
+        Some(reason.to_owned()).filter(|_| !planted(Mutant::C6CancelIsForgotten));
     turn.moment("cancel recorded".to_owned());
     match turn.instance.incident.clone() {
         Some(incident) if turn.instance.status == Status::Parked => {

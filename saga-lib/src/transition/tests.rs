@@ -13,6 +13,8 @@ mod oracle;
 mod parallel;
 mod program;
 mod random;
+#[cfg(feature = "mutants")]
+mod requirement;
 mod signals;
 mod structures;
 mod table;

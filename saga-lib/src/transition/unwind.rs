@@ -18,6 +18,7 @@ use crate::instance::{
     Token, are_independent,
 };
 use crate::ir::{Directive, Kind, StepKind};
+use crate::mutant::{Mutant, planted};
 
 use super::catch::{self, Matter};
 use super::outcome::{self, Failure};
@@ -34,7 +35,7 @@ pub(super) fn turn_back(
     cause: &str,
     error: Value,
 ) -> Result<(), Halt> {
-    if turn.instance.is_stopped(frame) {
+    if turn.instance.is_stopped(frame) && !planted(Mutant::B5TurnsBackAgain) {
         return Ok(());
     }
     match part_of(turn, frame) {
@@ -59,6 +60,7 @@ pub(super) fn part_of(turn: &Turn<'_>, frame: FrameId) -> FrameId {
         .instance
         .around(frame)
         .find(|f| matches!(f.kind, FrameKind::Scope { .. }) && catches(f.node));
+    let block = block.filter(|_| !planted(Mutant::C4PassesTheSavePoint));
     block.map_or(ROOT, |f| f.id)
 }
 
@@ -134,7 +136,8 @@ pub(super) fn settle(turn: &mut Turn<'_>) -> Result<(), Halt> {
     for id in parts {
         part(turn, id)?;
     }
-    if turn.instance.status == Status::Compensating && is_quiet(turn.instance, ROOT) {
+    let quiet = is_quiet(turn.instance, ROOT) || planted(Mutant::E2OvertakesItsCommand);
+    if turn.instance.status == Status::Compensating && quiet {
         due(turn, ROOT);
         turn.instance.frames.clear();
     }
@@ -198,7 +201,8 @@ fn enter(turn: &mut Turn<'_>, id: FrameId, mode: Mode) -> Result<(), Halt> {
     leave(turn, id)
 }
 
-/// Commands that frames inside hold, and answers that came for them: they wait for nothing any more.
+/// Commands that frames inside hold, and answers that came for them: they wait for nothing any more. Each with the frame of the first
+/// steps in `catch` that ran for it.
 fn held(turn: &mut Turn<'_>, part: FrameId) -> Vec<(FrameId, Token, Option<Reply>)> {
     let inside = inside_of(turn.instance, part);
     let mut held = Vec::new();
@@ -209,12 +213,17 @@ fn held(turn: &mut Turn<'_>, part: FrameId) -> Vec<(FrameId, Token, Option<Reply
         // Inside the frame they are in the part that is being left, whichever that is.
         let within = |token: Token| Token {
             frame: frame.id,
+            caught: ROOT,
             ..token
         };
         if let FrameKind::Catch(caught) = &mut frame.kind
             && let Some(token) = caught.held.take()
         {
-            held.push((frame.id, within(token), caught.answer.take()));
+            let first = match token.caught {
+                ROOT => frame.id,
+                first => first,
+            };
+            held.push((first, within(token), caught.answer.take()));
         } else if let FrameKind::Query(token) = &frame.kind {
             held.push((frame.id, within((**token).clone()), None));
         }
@@ -222,11 +231,19 @@ fn held(turn: &mut Turn<'_>, part: FrameId) -> Vec<(FrameId, Token, Option<Reply
     held
 }
 
-/// What was logged just now (from `logged` on) was executed before the steps in `catch` that it held.
-fn before_its_catch(turn: &mut Turn<'_>, id: FrameId, logged: usize) {
+/// Did something inside this frame, which may be closed, leave an obligation?
+pub(super) fn is_logged(instance: &Instance, id: FrameId) -> bool {
+    instance.obligations.iter().any(|o| was_inside(o, id))
+}
+
+fn was_inside(obligation: &Obligation, id: FrameId) -> bool {
+    obligation.lineage.iter().any(|level| level.frame == id)
+}
+
+/// What was logged just now (from `logged` on) was executed before the steps in `catch` that ran for it in frame `id`.
+pub(super) fn before_its_catch(turn: &mut Turn<'_>, id: FrameId, logged: usize) {
     let log = &mut turn.instance.obligations;
-    let inside = |o: &Obligation| o.lineage.iter().any(|level| level.frame == id);
-    let first = log.iter().take(logged).position(inside);
+    let first = log.iter().take(logged).position(|o| was_inside(o, id));
     if let Some(first) = first {
         let count = log.len() - logged;
         log[first..].rotate_right(count);
@@ -339,7 +356,9 @@ fn is_unsettled(state: ObligationState) -> bool {
 fn due(turn: &mut Turn<'_>, part: FrameId) {
     for obligation in &mut turn.instance.obligations {
         let mut levels = obligation.lineage.iter();
-        let inside = part == ROOT || levels.any(|level| level.frame == part);
+        let inside = part == ROOT
+            || levels.any(|level| level.frame == part)
+            || planted(Mutant::C4UndoesWhatWasBefore);
         let open = matches!(
             obligation.state,
             ObligationState::Open | ObligationState::Watched
@@ -368,7 +387,11 @@ fn is_free(obligations: &[Obligation], at: usize) -> bool {
     // From the end: the last one that is due is found at once, so that a long log costs little.
     let mut others = obligations.iter().enumerate().rev();
     !others.any(|(position, other)| {
-        let later = position > at && is_unsettled(other.state);
+        if planted(Mutant::B1AllAtOnce) {
+            return false;
+        }
+        let first = planted(Mutant::B1FirstComesFirst);
+        let later = ((position > at) != first) && is_unsettled(other.state);
         let busy = is_unsettled(other.state) && other.state != ObligationState::Due;
         position != at
             && (later || busy)
@@ -378,6 +401,9 @@ fn is_free(obligations: &[Obligation], at: usize) -> bool {
 
 /// Is the answer of a pivot in this part awaited?
 pub(super) fn is_pivot_pending(turn: &Turn<'_>, part: FrameId) -> bool {
+    if planted(Mutant::C3SiblingDoesNotWait) {
+        return false;
+    }
     let pivot = |token: &Token| {
         let node = turn.definition.node(token.node);
         let kind = node.map(|node| &node.kind);

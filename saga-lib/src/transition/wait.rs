@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::definition;
 use crate::effect::Note;
-use crate::instance::{FrameId, FrameKind, IncidentKind, Status, StepStatus, Token};
+use crate::instance::{FrameId, FrameKind, IncidentKind, ROOT, Status, StepStatus, Token};
 use crate::ir::{Directive, Kind, Node, NodeIx, RungAction, Wait};
 
 use super::outcome::Failure;
@@ -28,6 +28,7 @@ pub(super) fn begin(turn: &mut Turn<'_>, frame: FrameId, ix: NodeIx) -> Result<(
         pending: None,
         due_ms,
         sla_ms: node.sla_ms.map(|after| turn.now.saturating_add(after)),
+        caught: ROOT,
     });
     let at = turn.instance.tokens.len() - 1;
     if awaited::take_early(turn, at)? {

@@ -33,6 +33,7 @@ fn instance() -> Instance {
             frame: 0,
             due_ms: None,
             sla_ms: None,
+            caught: 0,
         }],
         frames: Vec::new(),
         frames_opened: 0,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::participant::Manner;
+use saga_lib::mutant;
 use serde_json::json;
 
 fn reply() -> Reply {
@@ -72,13 +73,20 @@ fn a_compensation_of_effect_runs_once() {
 }
 
 #[test]
-fn a_compensation_of_none_is_confirmed_and_refuses_the_later_command() {
+fn d2_a_compensation_of_none_is_confirmed_and_refuses_the_later_command() {
     for entry in [Entry::None, Entry::Refused(reply())] {
         let (after, answer) = compensate(&entry, never);
         assert!(matches!(answer.verdict, Verdict::Effect(_)));
         let (_, late) = forward(&after.unwrap(), never);
         assert!(matches!(late.verdict, Verdict::Refusal(_)));
     }
+}
+
+#[test]
+fn a_command_that_runs_after_its_compensation_is_seen() {
+    let test = d2_a_compensation_of_none_is_confirmed_and_refuses_the_later_command;
+    let run = || std::panic::catch_unwind(test);
+    assert!(mutant::with(Mutant::D2RunsAfterCompensation, run).is_err());
 }
 
 #[test]

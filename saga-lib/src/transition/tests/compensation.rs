@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::definitions::{
-    booking, catching, compensatable, definition, literal, order, set, step, with,
+    booking, catching, compensatable, definition, literal, order, path, set, step, with,
 };
 use super::dialogue::{Dialogue, given};
 use crate::effect::Note;
 use crate::instance::{IncidentKind, Status, StepStatus};
-use crate::ir::{Compensation, Directive, StepKind};
+use crate::ir::{Compensation, Directive, Jitter, StepKind};
 use crate::transition::{FAILURES_BEFORE_INCIDENT, Reason};
 
 /// credit and stock succeeded, carrier is in flight.
@@ -23,7 +23,7 @@ fn booking_at_carrier() -> Dialogue {
 }
 
 #[test]
-fn a1_b1_compensation_is_strictly_reverse_and_one_at_a_time() {
+pub fn a1_b1_compensation_is_strictly_reverse_and_one_at_a_time() {
     booking_at_carrier()
         .reply_refused()
         .expect_status(Status::Compensating)
@@ -52,25 +52,32 @@ fn a_compensation_names_the_execution_it_compensates() {
 
 /// What a counter-command answers is no state to put back: data, variables and results stay as they were seen.
 #[test]
-fn a2_a_compensation_restores_nothing_but_what_its_participant_undid() {
+pub fn a2_a_compensation_restores_nothing_but_what_its_participant_undid() {
     let changing = set("changed", "note", literal(json!("changed")));
-    let nodes = vec![compensatable("credit"), changing, compensatable("stock")];
-    let turned = given(definition(nodes))
+    let steps = ["credit", "stock", "carrier"].map(compensatable);
+    let [credit, stock, carrier] = steps;
+    let turned = given(definition(vec![credit, changing, stock, carrier]))
         .event()
         .expect_command("credit")
         .reply_ok()
         .expect_command("stock")
-        .reply_refused()
-        .expect_command("credit!c");
+        .reply_ok()
+        .expect_command("carrier");
     let seen = turned.here().data.clone();
     assert_eq!(seen["note"], json!("changed"));
-    let confirmed = turned.reply_ok().expect_compensated();
+    assert_eq!(seen["stock"], json!({ "from": "ok" }));
+    let between = turned
+        .reply_refused()
+        .expect_command("stock!c")
+        .reply_ok()
+        .expect_command("credit!c");
+    assert_eq!(between.here().data, seen);
+    let confirmed = between.reply_ok().expect_compensated();
     assert_eq!(confirmed.here().steps["credit"], StepStatus::Compensated);
-    assert_eq!(seen["credit"], json!({ "from": "ok" }));
 }
 
 #[test]
-fn a4_a_refused_step_is_never_compensated() {
+pub fn a4_a_refused_step_is_never_compensated() {
     given(booking())
         .event()
         .expect_command("credit")
@@ -79,7 +86,7 @@ fn a4_a_refused_step_is_never_compensated() {
 }
 
 #[test]
-fn a1_a_step_of_unknown_outcome_is_compensated() {
+pub fn a1_a_step_of_unknown_outcome_is_compensated() {
     given(booking())
         .event()
         .expect_command("credit")
@@ -95,7 +102,7 @@ fn a1_a_step_of_unknown_outcome_is_compensated() {
 }
 
 #[test]
-fn b3_the_payload_is_computed_when_the_step_completes() {
+pub fn b3_the_payload_is_computed_when_the_step_completes() {
     let definition = definition(vec![
         compensatable("credit"),
         set("change", "note", literal(json!("changed"))),
@@ -112,7 +119,7 @@ fn b3_the_payload_is_computed_when_the_step_completes() {
 }
 
 #[test]
-fn b3_without_a_payload_the_request_is_sent_back() {
+pub fn b3_without_a_payload_the_request_is_sent_back() {
     let plain = with(compensatable("credit"), |send| {
         if let Compensation::Command(counter) = &mut send.compensation {
             let payload = &mut counter.payload;
@@ -127,6 +134,33 @@ fn b3_without_a_payload_the_request_is_sent_back() {
         .reply_refused()
         .expect_command("credit!c")
         .expect_payload(json!({ "total": 10 }));
+}
+
+/// The result is told where it is known; after an unknown outcome there is none, and the body says so.
+#[test]
+pub fn b3_the_reply_is_seen_if_it_is_known() {
+    let telling = with(compensatable("credit"), |send| {
+        send.retry.max = Some(1);
+        if let Compensation::Command(counter) = &mut send.compensation {
+            let told = r#"has(reply.from) ? reply.from : "unknown""#;
+            counter.payload = Some(path(told));
+        }
+    });
+    let definition = definition(vec![telling, compensatable("stock")]);
+    given(definition.clone())
+        .event()
+        .expect_command("credit")
+        .reply_ok()
+        .expect_command("stock")
+        .reply_refused()
+        .expect_command("credit!c")
+        .expect_payload(json!("ok"));
+    given(definition)
+        .event()
+        .expect_command("credit")
+        .silence()
+        .expect_command("credit!c")
+        .expect_payload(json!("unknown"));
 }
 
 #[test]
@@ -150,7 +184,7 @@ fn error_is_visible_at_the_end() {
 }
 
 #[test]
-fn b4_a_refused_compensation_parks_and_a_retry_begins_a_new_execution_of_it() {
+pub fn b4_a_refused_compensation_parks_and_a_retry_begins_a_new_execution_of_it() {
     booking_at_carrier()
         .reply_refused()
         .expect_command("stock!c")
@@ -165,6 +199,32 @@ fn b4_a_refused_compensation_parks_and_a_retry_begins_a_new_execution_of_it() {
         .expect_command("credit!c")
         .reply_ok()
         .expect_compensated();
+}
+
+/// A compensation is tried again by its own policy, whatever that of its step allows, and has no last attempt.
+#[test]
+pub fn b4_a_failing_compensation_is_tried_again_by_its_own_policy() {
+    let patient = with(compensatable("credit"), |send| {
+        send.retry.max = Some(1);
+        if let Compensation::Command(counter) = &mut send.compensation {
+            counter.retry.first_ms = 60_000;
+            counter.retry.factor = 1.0;
+            counter.retry.cap_ms = 60_000;
+            counter.retry.jitter = Jitter::None;
+        }
+    });
+    let mut dialogue = given(definition(vec![patient, compensatable("stock")]))
+        .event()
+        .expect_command("credit")
+        .reply_ok()
+        .expect_command("stock")
+        .reply_refused()
+        .expect_command("credit!c");
+    for attempt in 2..10 {
+        dialogue = dialogue.reply_failed();
+        assert_eq!(dialogue.due() - dialogue.now, 60_000);
+        dialogue = dialogue.silence().expect_attempt("credit!c", attempt);
+    }
 }
 
 fn incomplete(dialogue: Dialogue) -> Dialogue {
@@ -189,7 +249,7 @@ fn a_refused_compensation_that_is_confirmed_after_all_goes_on() {
 }
 
 #[test]
-fn a3_p5_a_failing_compensation_is_retried_for_ever_with_an_open_incident() {
+pub fn a3_p5_a_failing_compensation_is_retried_for_ever_with_an_open_incident() {
     let mut dialogue = booking_at_carrier()
         .reply_refused()
         .expect_command("stock!c");
@@ -219,7 +279,23 @@ fn a3_p5_a_failing_compensation_is_retried_for_ever_with_an_open_incident() {
 }
 
 #[test]
-fn d3_duplicates_of_a_compensation_change_nothing() {
+pub fn d1_a_failed_compensation_is_sent_again_with_the_same_id() {
+    booking_at_carrier()
+        .reply_refused()
+        .expect_command("stock!c")
+        .reply_failed()
+        .silence()
+        .expect_attempt("stock!c", 2)
+        .silence()
+        .expect_no_command()
+        .silence()
+        .expect_attempt("stock!c", 3)
+        .reply_ok()
+        .expect_command("credit!c");
+}
+
+#[test]
+pub fn d3_duplicates_of_a_compensation_change_nothing() {
     booking_at_carrier()
         .reply_refused()
         .expect_command("stock!c")
@@ -252,7 +328,7 @@ fn b5_a_failure_that_arrives_twice_turns_back_once() {
 }
 
 #[test]
-fn b6_a_step_with_nothing_to_compensate_is_left_out() {
+pub fn b6_a_step_with_nothing_to_compensate_is_left_out() {
     let nothing = with(step("quote", StepKind::Compensatable), |send| {
         send.compensation = Compensation::Nothing {
             because: "it is only a quote".to_owned(),
@@ -317,7 +393,7 @@ fn unknown_pivot() -> Dialogue {
 }
 
 #[test]
-fn c3_an_unknown_pivot_goes_in_neither_direction() {
+pub fn c3_an_unknown_pivot_goes_in_neither_direction() {
     unknown_pivot()
         .reply_failed()
         .expect_ignored(Reason::Late)
@@ -353,7 +429,7 @@ fn c3_a_retry_asks_an_unknown_pivot_again_with_the_same_id() {
 }
 
 #[test]
-fn c2_c5_a_step_after_the_pivot_parks_and_never_turns_back() {
+pub fn c2_c5_a_step_after_the_pivot_parks_and_never_turns_back() {
     order_past_payment()
         .reply_failed()
         .silence()
@@ -390,7 +466,7 @@ fn c5_a_late_success_resolves_used_up_attempts() {
 }
 
 #[test]
-fn c2_a_refusal_after_the_pivot_parks_and_a_retry_is_a_new_execution() {
+pub fn c2_a_refusal_after_the_pivot_parks_and_a_retry_is_a_new_execution() {
     order_past_payment()
         .reply_refused()
         .expect_parked(IncidentKind::RetriesExhausted)
@@ -578,7 +654,7 @@ fn catch_turns_a_success_back() {
 }
 
 #[test]
-fn c2_past_the_pivot_nothing_is_owed() {
+pub fn c2_past_the_pivot_nothing_is_owed() {
     let pivot = with(compensatable("payment"), |send| send.kind = StepKind::Pivot);
     let dialogue = given(definition(vec![
         compensatable("credit"),

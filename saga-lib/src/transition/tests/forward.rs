@@ -3,15 +3,15 @@
 use serde_json::json;
 
 use super::definitions::{
-    booking, compensatable, definition, expr, literal, node, object, order, path, publish, set,
-    step, with,
+    booking, catching, compensatable, definition, expr, literal, node, object, order, path,
+    publish, set, step, with,
 };
 use super::dialogue::{T0, given, order_placed};
 use crate::effect::{Effect, Note};
 use crate::id::SagaId;
 use crate::input::{Event, Input, Kind};
-use crate::instance::{Instance, Status, StepStatus, Wake};
-use crate::ir::{Duplicates, Jitter, Kind as NodeKind, StepKind};
+use crate::instance::{IncidentKind, Instance, Status, StepStatus, Wake};
+use crate::ir::{Directive, Duplicates, Jitter, Kind as NodeKind, StepKind};
 use crate::transition::{Applied, Reason, apply, saga_id};
 
 #[test]
@@ -147,7 +147,7 @@ fn without_keep_the_whole_reply_is_stored() {
 }
 
 #[test]
-fn d1_a_failed_attempt_is_sent_again_with_the_same_id_after_a_back_off() {
+pub fn d1_a_failed_attempt_is_sent_again_with_the_same_id_after_a_back_off() {
     let dialogue = given(order())
         .event()
         .expect_command("credit")
@@ -173,7 +173,7 @@ fn d1_a_failed_attempt_is_sent_again_with_the_same_id_after_a_back_off() {
 }
 
 #[test]
-fn d4_a_timeout_sends_the_same_id_again_before_it_fails_the_step() {
+pub fn d4_a_timeout_sends_the_same_id_again_before_it_fails_the_step() {
     given(order())
         .event()
         .expect_command("credit")
@@ -184,6 +184,33 @@ fn d4_a_timeout_sends_the_same_id_again_before_it_fails_the_step() {
         .expect_status(Status::Running)
         .reply_ok()
         .expect_command("stock");
+}
+
+/// Unknown is no failure: what follows it is declared, and without a declaration the step counts as possibly done.
+#[test]
+pub fn d4_what_follows_an_unknown_outcome_is_declared() {
+    let at_stock = |then: Option<Directive>| {
+        let stock = with(compensatable("stock"), |send| send.retry.max = Some(1));
+        let stock = match then {
+            Some(then) => catching(stock, "timeout", then),
+            None => stock,
+        };
+        let nodes = vec![compensatable("credit"), stock, compensatable("carrier")];
+        given(definition(nodes))
+            .event()
+            .expect_command("credit")
+            .reply_ok()
+            .expect_command("stock")
+            .silence()
+    };
+    at_stock(None).expect_command("stock!c");
+    at_stock(Some(Directive::Compensate)).expect_command("stock!c");
+    at_stock(Some(Directive::Continue)).expect_command("carrier");
+    at_stock(Some(Directive::Park)).expect_parked(IncidentKind::Declared);
+    at_stock(Some(Directive::Retry))
+        .expect_no_command()
+        .silence()
+        .expect_attempt("stock", 2);
 }
 
 #[test]
@@ -209,7 +236,7 @@ fn an_answer_during_the_back_off_counts() {
 }
 
 #[test]
-fn d3_a_repeated_failure_does_not_use_up_an_attempt() {
+pub fn d3_a_repeated_failure_does_not_use_up_an_attempt() {
     let mut dialogue = given(order())
         .event()
         .expect_command("credit")
@@ -250,7 +277,7 @@ fn retry_may_exclude_causes_and_bound_the_time() {
 }
 
 #[test]
-fn waits_grow_to_the_cap_and_jitter_stays_inside() {
+pub fn c5_waits_grow_to_the_cap_and_jitter_stays_inside() {
     let waits = |jitter| {
         let definition = definition(vec![with(compensatable("credit"), |send| {
             send.retry.jitter = jitter;
@@ -293,7 +320,7 @@ fn d3_duplicate_replies_are_facts() {
 }
 
 #[test]
-fn d6_a_reply_for_a_command_never_sent_is_an_orphan() {
+pub fn d6_a_reply_for_a_command_never_sent_is_an_orphan() {
     given(order())
         .event()
         .reply_of("stock", "ok")

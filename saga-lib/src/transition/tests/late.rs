@@ -1,5 +1,7 @@
 //! Late replies: after a step was given up, while and after it is compensated, and after the end.
 
+use serde_json::json;
+
 use super::definitions::{catching, compensatable, definition, order, step, with};
 use super::dialogue::{Dialogue, given};
 use crate::effect::Note;
@@ -20,7 +22,7 @@ fn given_up() -> Dialogue {
 }
 
 #[test]
-fn d5_a_late_success_while_its_compensation_is_pending_sends_nothing_more() {
+pub fn d5_a_late_success_while_its_compensation_is_pending_sends_nothing_more() {
     given_up()
         .reply_of("stock", "ok")
         .expect_note(|note| matches!(note, Note::LateReply { .. }))
@@ -36,7 +38,7 @@ fn d5_a_late_success_while_its_compensation_is_pending_sends_nothing_more() {
 }
 
 #[test]
-fn d5_a_late_success_after_a_confirmed_compensation_is_compensated_again() {
+pub fn d5_a_late_success_after_a_confirmed_compensation_is_compensated_again() {
     given_up()
         .reply_ok()
         .expect_command("credit!c")
@@ -46,6 +48,28 @@ fn d5_a_late_success_after_a_confirmed_compensation_is_compensated_again() {
         .reply_ok()
         .expect_command("stock!c#2")
         .reply_ok()
+        .expect_compensated();
+}
+
+/// An unknown effect may come after its compensation was confirmed, so its body is kept; that of a known one is not needed again.
+#[test]
+fn d5_the_body_of_a_compensation_stays_while_the_effect_may_come() {
+    let body = json!({ "request": { "total": 10 }, "note": "initial" });
+    let dialogue = given_up().expect_payload(body.clone()).reply_ok();
+    let dialogue = dialogue.expect_command("credit!c");
+    assert_eq!(dialogue.here().obligations[1].payload, body);
+    let dialogue = dialogue
+        .reply_of("stock", "ok")
+        .reply_ok()
+        .expect_command("stock!c#2")
+        .expect_payload(body);
+    assert_eq!(dialogue.here().obligations[0].payload, json!(null));
+    dialogue
+        .reply_of("credit!c", "ok")
+        .expect_ignored(Reason::Duplicate)
+        .reply_of("credit", "ok")
+        .expect_ignored(Reason::Duplicate)
+        .reply_of("stock!c#2", "ok")
         .expect_compensated();
 }
 
@@ -105,7 +129,7 @@ fn watched() -> Dialogue {
 }
 
 #[test]
-fn d5_a_late_refusal_closes_an_obligation_for_which_nothing_was_sent() {
+pub fn d5_a_late_refusal_closes_an_obligation_for_which_nothing_was_sent() {
     watched()
         .reply_of("credit", "refused")
         .expect_step("credit", StepStatus::Refused)
@@ -123,7 +147,7 @@ fn d5_a_step_given_up_is_compensated_when_the_saga_turns_back() {
 }
 
 #[test]
-fn d5_a_late_success_of_a_step_given_up_is_compensated_at_once() {
+pub fn d5_a_late_success_of_a_step_given_up_is_compensated_at_once() {
     watched()
         .reply_of("credit", "ok")
         .expect_command("credit!c")

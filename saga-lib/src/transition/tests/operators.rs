@@ -171,7 +171,7 @@ fn g3_a_suspension_that_is_applied_again_stops_the_queue() {
 }
 
 #[test]
-fn c6_terminate_leaves_what_is_owed_until_an_operator_settles_it() {
+pub fn c6_terminate_leaves_what_is_owed_until_an_operator_settles_it() {
     let ended = begin(vec![comp("a"), comp("b")])
         .reply_of("a", "ok")
         .act(terminate())
@@ -196,7 +196,7 @@ fn c6_terminate_leaves_what_is_owed_until_an_operator_settles_it() {
 }
 
 #[test]
-fn c6_terminate_counts_what_branches_and_catch_hold() {
+pub fn c6_terminate_counts_what_branches_and_catch_hold() {
     let tried = comp("a")
         .attempts(1)
         .catch_do("timeout", vec![comp("tell")], Directive::Retry);
@@ -422,7 +422,7 @@ fn h1_a_retry_beyond_the_bound_of_executions_gets_new_numbers() {
 }
 
 #[test]
-fn d3_duplicates_of_every_input_are_facts() {
+pub fn d3_duplicates_of_every_input_are_facts() {
     let id = CommandId::parse("order/ORD-42/a").unwrap();
     let inputs = [
         Kind::Reply(reply_to(id, "ok")),

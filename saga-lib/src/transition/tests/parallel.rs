@@ -51,7 +51,7 @@ fn e1_branches_join_when_all_arrived() {
 }
 
 #[test]
-fn e1_independent_branches_are_compensated_at_the_same_time() {
+pub fn e1_independent_branches_are_compensated_at_the_same_time() {
     at_last()
         .reply_refused()
         .expect_command("a2!c")
@@ -71,7 +71,7 @@ fn e1_independent_branches_are_compensated_at_the_same_time() {
 }
 
 #[test]
-fn e2_no_compensation_overtakes_its_own_command_in_a_sibling() {
+pub fn e2_no_compensation_overtakes_its_own_command_in_a_sibling() {
     at_fork()
         .reply_of("a1", "refused")
         .expect_status(Status::Compensating)
@@ -85,7 +85,7 @@ fn e2_no_compensation_overtakes_its_own_command_in_a_sibling() {
 }
 
 #[test]
-fn e2_no_new_step_starts_in_a_sibling() {
+pub fn e2_no_new_step_starts_in_a_sibling() {
     at_fork()
         .reply_of("a1", "ok")
         .expect_command("a2")
@@ -113,7 +113,7 @@ fn e2_a_sibling_that_never_answers_is_given_up_and_compensated() {
 }
 
 #[test]
-fn b5_failure_from_two_branches_turns_back_once() {
+pub fn b5_failure_from_two_branches_turns_back_once() {
     let dialogue = at_fork()
         .reply_of("a1", "refused")
         .reply_of("b1", "refused");
@@ -143,7 +143,7 @@ fn e4_failures_of_two_branches_end_alike_in_either_order() {
 
 /// The inputs that race, in every order, end alike: `first` and one branch compensated, nothing twice.
 #[test]
-fn e4_join_cancel_and_timeout_racing_end_alike_in_every_order() {
+pub fn e4_join_cancel_and_timeout_racing_end_alike_in_every_order() {
     let orders = [
         [0, 1, 2],
         [0, 2, 1],
@@ -464,7 +464,7 @@ fn h1_a_retry_with_a_branch_that_waits_for_an_event_sends_the_other() {
 }
 
 #[test]
-fn c3_a_failure_in_a_sibling_waits_for_the_pivot_that_is_refused() {
+pub fn c3_a_failure_in_a_sibling_waits_for_the_pivot_that_is_refused() {
     at_pivot_and_sibling()
         .reply_of("b", "refused")
         .expect_status(Status::Running)
@@ -583,7 +583,7 @@ fn milestones_of_a_fork_count_at_the_join() {
 }
 
 #[test]
-fn a3_one_failing_compensation_keeps_the_saga_incomplete_while_others_finish() {
+pub fn a3_one_failing_compensation_keeps_the_saga_incomplete_while_others_finish() {
     let mut dialogue = at_fork()
         .reply_of("a1", "ok")
         .reply_of("b1", "ok")
@@ -606,7 +606,7 @@ fn a3_one_failing_compensation_keeps_the_saga_incomplete_while_others_finish() {
 }
 
 #[test]
-fn b4_two_refused_compensations_are_decided_one_after_the_other() {
+pub fn b4_two_refused_compensations_are_decided_one_after_the_other() {
     at_fork()
         .reply_of("a1", "ok")
         .reply_of("b1", "ok")
@@ -634,7 +634,7 @@ fn b4_two_refused_compensations_are_decided_one_after_the_other() {
 }
 
 #[test]
-fn a4_a_step_that_no_branch_came_to_is_not_compensated() {
+pub fn a4_a_step_that_no_branch_came_to_is_not_compensated() {
     let dialogue = at_fork().reply_of("a1", "refused").reply_of("b1", "ok");
     let ids: Vec<String> = dialogue.commands.iter().map(|c| c.id.to_string()).collect();
     assert_eq!(ids, ["order/ORD-42/b1!c"]);
@@ -642,7 +642,7 @@ fn a4_a_step_that_no_branch_came_to_is_not_compensated() {
 }
 
 #[test]
-fn c5_a_branch_past_the_pivot_parks_at_its_limit_and_its_sibling_goes_on_after_a_retry() {
+pub fn c5_a_branch_past_the_pivot_parks_at_its_limit_and_its_sibling_goes_on_after_a_retry() {
     let branches = vec![
         vec![retriable("a").attempts(1)],
         vec![retriable("b"), retriable("b2")],
@@ -669,7 +669,7 @@ fn c5_a_branch_past_the_pivot_parks_at_its_limit_and_its_sibling_goes_on_after_a
 }
 
 #[test]
-fn e1_nested_blocks_and_branches_unwind_from_the_inside() {
+pub fn e1_nested_blocks_and_branches_unwind_from_the_inside() {
     let inner = parallel("inner", None, vec![vec![comp("x")], vec![comp("y")]]);
     let save =
         block("save", vec![comp("s"), inner, comp("t")]).catch("compensated", Directive::Continue);

@@ -25,7 +25,7 @@ fn at_payment() -> Dialogue {
 }
 
 #[test]
-fn c6_e2_a_cancel_awaits_what_is_in_flight_and_turns_back() {
+pub fn c6_e2_a_cancel_awaits_what_is_in_flight_and_turns_back() {
     at_stock()
         .cancel()
         .expect_changed()
@@ -65,7 +65,7 @@ fn c6_a_cancel_ends_with_the_ladder_of_what_is_in_flight() {
 }
 
 #[test]
-fn c6_a_second_cancel_is_told_so() {
+pub fn c6_a_second_cancel_is_told_so() {
     at_stock()
         .cancel()
         .cancel()
@@ -94,7 +94,7 @@ fn c6_a_cancel_at_the_pivot_takes_effect_only_if_it_is_refused() {
 }
 
 #[test]
-fn c6_a_cancel_of_an_unknown_pivot_is_recorded() {
+pub fn c6_a_cancel_of_an_unknown_pivot_is_recorded() {
     let unknown = at_payment().silence().silence().silence();
     let unknown = unknown
         .expect_parked(IncidentKind::UnknownPivot)
@@ -110,7 +110,7 @@ fn c6_a_cancel_of_an_unknown_pivot_is_recorded() {
 }
 
 #[test]
-fn c6_a_cancel_after_the_pivot_is_rejected_with_a_reason() {
+pub fn c6_a_cancel_after_the_pivot_is_rejected_with_a_reason() {
     at_payment()
         .reply_ok()
         .cancel()

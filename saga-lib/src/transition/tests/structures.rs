@@ -31,7 +31,7 @@ fn three_misses(dialogue: Dialogue, step: &str) -> Dialogue {
 }
 
 #[test]
-fn c4_a_block_that_catches_compensated_is_a_save_point() {
+pub fn c4_a_block_that_catches_compensated_is_a_save_point() {
     let body = vec![comp("a"), comp("b"), comp("c")];
     let inner = block("block", body).catch("compensated", Directive::Continue);
     begin(vec![comp("first"), inner, comp("last")])
@@ -55,7 +55,7 @@ fn c4_a_block_that_catches_compensated_is_a_save_point() {
 }
 
 #[test]
-fn c4_what_was_undone_in_a_block_is_not_undone_again() {
+pub fn c4_what_was_undone_in_a_block_is_not_undone_again() {
     let inner = block("block", vec![comp("a"), comp("b")]);
     let inner = inner.catch("compensated", Directive::Continue);
     begin(vec![comp("first"), inner, comp("last")])
@@ -74,7 +74,7 @@ fn c4_what_was_undone_in_a_block_is_not_undone_again() {
 }
 
 #[test]
-fn c4_a_block_is_tried_again_with_new_executions() {
+pub fn c4_a_block_is_tried_again_with_new_executions() {
     let body = vec![comp("a"), emit("tell", "Told"), comp("b")];
     let inner = block("block", body).catch("compensated", Directive::Retry);
     let dialogue = begin(vec![inner])
@@ -106,8 +106,41 @@ fn c4_a_block_is_tried_again_with_new_executions() {
     );
 }
 
+/// A block that is undone again and again: what is settled keeps its identity, which tells duplicates, and nothing else.
 #[test]
-fn d3_late_replies_to_closed_executions_are_facts() {
+fn p10_rounds_that_were_undone_take_little_room() {
+    let body = vec![comp("a"), comp("b")];
+    let inner = block("block", body).catch("compensated", Directive::Retry);
+    let mut dialogue = begin(vec![inner]).expect_command("a");
+    for execution in 2..=50 {
+        dialogue = dialogue
+            .reply_ok()
+            .then(|d| d.expect_command(&numbered("b", execution - 1)))
+            .reply_refused()
+            .then(|d| d.expect_command(&format!("{}!c", numbered("a", execution - 1))))
+            .reply_ok()
+            .then(|d| d.expect_command(&numbered("a", execution)));
+    }
+    let settled = &dialogue.here().obligations;
+    let bytes = serde_json::to_string(settled).unwrap().len();
+    assert_eq!(settled.len(), 49);
+    assert!(bytes < 49 * 80, "{bytes}");
+    dialogue
+        .reply_of("a#7", "ok")
+        .expect_ignored(Reason::Duplicate)
+        .reply_of("a#7!c", "ok")
+        .expect_ignored(Reason::Duplicate);
+}
+
+fn numbered(step: &str, execution: u32) -> String {
+    match execution {
+        1 => step.to_owned(),
+        more => format!("{step}#{more}"),
+    }
+}
+
+#[test]
+pub fn d3_late_replies_to_closed_executions_are_facts() {
     let inner = block("block", vec![comp("a"), comp("b")]);
     begin(vec![inner.catch("compensated", Directive::Retry)])
         .expect_command("a")
@@ -231,7 +264,7 @@ fn c2_a_block_past_the_pivot_parks_at_its_time_limit() {
 }
 
 #[test]
-fn c3_a_block_around_the_pivot_waits_for_it_at_its_time_limit() {
+pub fn c3_a_block_around_the_pivot_waits_for_it_at_its_time_limit() {
     for then in [Directive::Retry, Directive::Continue, Directive::Compensate] {
         let inner = timed("block", 10_000, vec![comp("a"), pivot("pay")]).catch("timeout", then);
         begin(vec![inner])
@@ -247,7 +280,7 @@ fn c3_a_block_around_the_pivot_waits_for_it_at_its_time_limit() {
 }
 
 #[test]
-fn b2_each_round_of_a_loop_is_compensated_with_its_own_data() {
+pub fn b2_each_round_of_a_loop_is_compensated_with_its_own_data() {
     let body = vec![
         assign("count", "note", "tries"),
         comp("try"),
@@ -293,7 +326,7 @@ fn b2_each_round_of_a_loop_is_compensated_with_its_own_data() {
 }
 
 #[test]
-fn b2_elements_are_compensated_like_they_ran() {
+pub fn b2_elements_are_compensated_like_they_ran() {
     let sequential = |limit| {
         vec![
             each("each", "order.items", limit, vec![comp("a")]),
@@ -577,7 +610,7 @@ fn d5_an_answer_that_is_held_counts_when_the_saga_turns_back() {
 }
 
 #[test]
-fn b1_steps_in_catch_are_compensated_before_the_step_they_ran_for() {
+pub fn b1_steps_in_catch_are_compensated_before_the_step_they_ran_for() {
     let steps = vec![comp("x"), comp("y")];
     let tried = comp("a")
         .attempts(1)
@@ -596,6 +629,36 @@ fn b1_steps_in_catch_are_compensated_before_the_step_they_ran_for() {
         .expect_command("a!c")
         .reply_ok()
         .expect_compensated();
+}
+
+/// However often it is tried again: what ran because its outcome was unknown came later.
+#[test]
+pub fn b1_steps_in_catch_are_compensated_first_although_the_step_was_parked_behind_them() {
+    let parked = || {
+        let tried = comp("a")
+            .attempts(1)
+            .catch_do("timeout", vec![comp("tell")], Directive::Park);
+        begin(vec![comp("first"), tried])
+            .reply_of("first", "ok")
+            .expect_command("first")
+            .expect_command("a")
+            .silence()
+            .expect_command("tell")
+            .reply_ok()
+            .expect_parked(IncidentKind::Declared)
+    };
+    let undone = |dialogue: Dialogue, steps: &[&str]| {
+        let undo = |d: Dialogue, step: &&str| d.expect_command(step).expect_no_command().reply_ok();
+        steps.iter().fold(dialogue, undo).expect_compensated()
+    };
+    undone(parked().cancel(), &["tell!c", "a!c", "first!c"]);
+    let again = || parked().retry().expect_attempt("a", 2);
+    undone(again().cancel().silence(), &["tell!c", "a!c", "first!c"]);
+    let twice = again().silence().expect_command("tell#2");
+    undone(
+        twice.cancel().reply_of("tell#2", "ok"),
+        &["tell#2!c", "tell!c", "a!c", "first!c"],
+    );
 }
 
 #[test]
@@ -740,7 +803,7 @@ fn asked() -> Dialogue {
 }
 
 #[test]
-fn c3_query_that_says_yes_goes_forward() {
+pub fn c3_query_that_says_yes_goes_forward() {
     asked()
         .reply_ok()
         .expect_command("ship")
@@ -823,7 +886,7 @@ fn c2_past_the_pivot_a_catch_of_a_sibling_is_still_watched() {
 }
 
 #[test]
-fn c2_past_the_pivot_a_branch_that_is_lost_is_undone_wholly() {
+pub fn c2_past_the_pivot_a_branch_that_is_lost_is_undone_wholly() {
     let race = parallel(
         "race",
         Some(1),

@@ -149,7 +149,7 @@ fn d6_early_events_before_the_trigger_are_adopted_by_it() {
 }
 
 #[test]
-fn d6_orphans_are_events_that_nothing_will_await() {
+pub fn d6_orphans_are_events_that_nothing_will_await() {
     begin(vec![comp("first"), wait("event")])
         .awaited("Strange", "E")
         .expect_orphan();
@@ -184,7 +184,7 @@ fn d6_orphans_are_events_beyond_the_bound() {
 }
 
 #[test]
-fn d6_orphans_are_events_that_were_kept_for_too_long() {
+pub fn d6_orphans_are_events_that_were_kept_for_too_long() {
     let swept = begin(vec![comp("first").attempts(1), wait("event")])
         .awaited("Came", "E-1")
         .later(EARLY_TTL_MS)

@@ -105,6 +105,7 @@ fn token(frame: u32) -> Token {
         pending: Some(pending(1)),
         due_ms: Some(1_700_000_200_000),
         sla_ms: Some(1_700_000_150_000),
+        caught: 3,
     }
 }
 
