@@ -27,6 +27,7 @@ mod describe;
 mod diagnostic;
 mod finally;
 mod flow;
+mod fragment;
 mod header;
 mod names;
 mod object;

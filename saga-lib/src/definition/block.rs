@@ -4,19 +4,15 @@
 //!
 //! Absent on purpose: fragments that call themselves. A cycle is refused.
 
-use std::collections::BTreeMap;
-
-use super::codes;
-use super::context::nearest;
-use super::diagnostic::{Diagnostic, Span};
+use super::diagnostic::Span;
 use super::fields::FRAGMENT;
-use super::names::Names;
+use super::fragment;
 use super::object::Reader;
 use super::place::Place;
 use super::step::{Head, Lowering, Meaning};
 use super::tree::{Kind, Tree};
 use super::uses::Fragment;
-use crate::ir::{self, Scope, Template};
+use crate::ir::{self, Scope};
 
 impl Lowering<'_> {
     /// Lowers a block.
@@ -41,18 +37,16 @@ impl Lowering<'_> {
         let timeout_ms = self.scope_timeout(head, place);
         let with = reader.named_data(self.context, &place.names, "with");
         let with = with.unwrap_or_default();
-        let Some(fragment) = self.find(reader) else {
+        let Some(fragment) = fragment::find(self.context, self.library, reader) else {
             return Meaning::default();
         };
-        self.check_arguments(reader, &fragment.parameters, &with);
+        fragment::check_arguments(self.context, reader, &fragment.parameters, &with);
         let mut inside = self.scope(reader, place, timeout_ms);
-        inside.names = inner_names(&fragment.parameters);
+        inside.names = fragment::inner_names(&fragment.parameters);
         let id = head.id.unwrap_or_default().to_owned();
         let name = reader.text(self.context, "use").unwrap_or_default();
         if self.expanding.iter().any(|(_, open)| *open == name) {
-            let message = format!("the fragment `{name}` uses itself");
-            let found = Diagnostic::new(codes::BAD_USE, reader.key_span("use"), message);
-            self.context.report(found);
+            fragment::uses_itself(self.context, reader, &name);
             return Meaning::default();
         }
         let sure = place.names.sure();
@@ -86,48 +80,6 @@ impl Lowering<'_> {
         self.claims = claims;
         self.context.enter(file);
         body
-    }
-
-    fn find(&mut self, reader: &Reader<'_>) -> Option<std::rc::Rc<Fragment>> {
-        let name = reader.text(self.context, "use")?;
-        let found = self.library.fragment(&name);
-        if found.is_none() {
-            let span = reader.get("use").map_or(reader.at, |tree| tree.span);
-            let message = format!("there is no fragment `{name}`");
-            let known = self.library.fragments();
-            let found = Diagnostic::new(codes::BAD_USE, span, message)
-                .help("name its file under `uses`")
-                .suggest(nearest(&name, known));
-            self.context.report(found);
-        }
-        found
-    }
-
-    fn check_arguments(
-        &mut self,
-        reader: &Reader<'_>,
-        parameters: &[String],
-        with: &BTreeMap<String, Template>,
-    ) {
-        let given = match reader.get("with").map(|tree| &tree.kind) {
-            Some(Kind::Map(entries)) => entries.as_slice(),
-            _ => &[],
-        };
-        for entry in given.iter().filter(|e| !parameters.contains(&e.key)) {
-            let message = format!("the fragment has no argument `{}`", entry.key);
-            let known = parameters.iter().map(String::as_str);
-            let found = Diagnostic::new(codes::BAD_USE, entry.key_span, message)
-                .help(format!("its arguments are: {}", parameters.join(", ")))
-                .suggest(nearest(&entry.key, known));
-            self.context.report(found);
-        }
-        let written = |name: &String| given.iter().any(|e| e.key == *name);
-        let missing = parameters.iter().filter(|p| !with.contains_key(*p));
-        for name in missing.filter(|name| !written(name)) {
-            let message = format!("the argument `{name}` of the fragment is missing");
-            let found = Diagnostic::new(codes::BAD_USE, reader.key_span("use"), message);
-            self.context.report(found);
-        }
     }
 
     /// The place inside a block.
@@ -164,12 +116,6 @@ const NO_PIVOT_IN_TIME: &str =
 
 const NO_PIVOT_TAKEN_BACK: &str =
     "the block catches `compensated`, and the pivot is never compensated";
-
-fn inner_names(parameters: &[String]) -> Names {
-    let mut names = Names::begun();
-    parameters.iter().for_each(|name| names.define(name));
-    names
-}
 
 fn catches_compensated(tree: &Tree) -> bool {
     match &tree.kind {

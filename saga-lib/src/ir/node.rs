@@ -211,4 +211,7 @@ pub struct Publish {
     pub key: Option<Expr>,
     /// Body.
     pub payload: Template,
+    /// In `finally`: arguments of the fragments that the event stands in, the outermost first. Only those of the last are visible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<BTreeMap<String, Template>>,
 }

@@ -36,7 +36,7 @@ pub(super) fn execute(
         Some(request) => request.clone(),
         None => turn.evaluate(place, &send.payload, &[])?,
     };
-    let key = turn.record_key(place, send.key.as_ref())?;
+    let key = turn.record_key(place, send.key.as_ref(), &[])?;
     let pending = Pending {
         attempt: 1,
         first_ms: turn.now,

@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::effect::{self, Effect, Note};
 use crate::instance::{FrameId, ROOT, StepStatus};
 use crate::ir::{Kind, Node, NodeIx, Publish, Send, StepKind, Template};
@@ -52,8 +54,13 @@ pub(super) fn publish(
     name: &str,
     publish: &Publish,
 ) -> Result<(), Halt> {
-    let payload = turn.evaluate((name, frame), &publish.payload, &[])?;
-    let key = turn.record_key((name, frame), publish.key.as_ref())?;
+    let place = (name, frame);
+    let mut given = BTreeMap::new();
+    for arguments in &publish.given {
+        given = turn.evaluate_all(place, arguments, &seen(&given))?;
+    }
+    let payload = turn.evaluate(place, &publish.payload, &seen(&given))?;
+    let key = turn.record_key(place, publish.key.as_ref(), &seen(&given))?;
     turn.effects.push(Effect::Publish(effect::Publish {
         id: format!("{}/{name}", turn.instance.id),
         topic: publish.topic.clone(),
@@ -62,6 +69,13 @@ pub(super) fn publish(
         payload,
     }));
     Ok(())
+}
+
+fn seen(given: &BTreeMap<String, Value>) -> Vec<(&str, &Value)> {
+    given
+        .iter()
+        .map(|(name, value)| (name.as_str(), value))
+        .collect()
 }
 
 /// Notes what a step that was done means for the business. `sla_ms` is its service level, unless it was told as missed.

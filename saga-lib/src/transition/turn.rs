@@ -190,9 +190,10 @@ impl<'a> Turn<'a> {
         &self,
         place: (&str, FrameId),
         expr: Option<&Expr>,
+        names: &[(&str, &Value)],
     ) -> Result<Option<String>, Halt> {
         let Some(expr) = expr else { return Ok(None) };
-        match self.value(place, expr, &[])? {
+        match self.value(place, expr, names)? {
             Value::String(text) => Ok(Some(text)),
             Value::Number(number) if !number.is_f64() => Ok(Some(number.to_string())),
             other => Err(wrong(place.0, expr, &other, "text or a whole number")),

@@ -142,7 +142,7 @@ pub const DEADLINE: Object = Object {
     ],
 };
 
-const FINAL: Shape = Shape::OneOrMany(&Shape::Mapping(&FINAL_PUBLISH));
+const FINAL: Shape = Shape::OneOrMany(&Shape::Mapping(&FINAL_EVENT));
 
 /// What to publish at the end.
 pub const FINALLY: Object = Object {
@@ -170,6 +170,34 @@ pub const FINAL_PUBLISH: Object = Object {
             "Record key; the saga key without it.",
         ),
         optional("with", Shape::Data, "Body of the event."),
-        later("use", Part::Composition, "A fragment."),
+    ],
+};
+
+/// The events of a fragment published at the end.
+pub const FINAL_USE: Object = Object {
+    name: "a `use` in `finally`",
+    fields: &[
+        required("use", Shape::Text, "A fragment that only publishes."),
+        optional("with", Shape::Map(&Shape::Data), "Its arguments."),
+    ],
+};
+
+/// Either of the two, for those who describe the language.
+pub const FINAL_EVENT: Object = Object {
+    name: "`finally`: an event or a fragment",
+    fields: &[
+        optional("publish", Shape::Topic, "Topic; an event has it, or `use`."),
+        optional("type", Shape::Text, "Event type; required with `publish`."),
+        optional(
+            "key",
+            Shape::Expression,
+            "Record key; the saga key without it.",
+        ),
+        optional(
+            "with",
+            Shape::Data,
+            "Body of the event, or the fragment's arguments.",
+        ),
+        optional("use", Shape::Text, "A fragment that only publishes."),
     ],
 };

@@ -119,6 +119,7 @@ pub fn publish(r#type: &str) -> Publish {
         r#type: r#type.to_owned(),
         key: None,
         payload: object([("id", path("order.id"))]),
+        given: Vec::new(),
     }
 }
 
