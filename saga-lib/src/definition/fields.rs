@@ -9,7 +9,7 @@ mod header;
 mod parts;
 mod steps;
 
-pub use self::files::{CONTRACT, EFFECTS, FRAGMENT, OPERATION, REPLIES};
+pub use self::files::{CONTRACT, EFFECTS, FORMATS, FRAGMENT, OPERATION, REPLIES};
 pub use self::header::{
     DEADLINE, DEADLINE_THEN, DUPLICATES, FINAL_PUBLISH, FINALLY, SAGA, START, TYPES, VARIABLE,
 };

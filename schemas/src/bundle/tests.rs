@@ -33,6 +33,7 @@ fn definition() -> Definition {
         retain_ms: 3_600_000,
         deadline: None,
         measure: Default::default(),
+        avro: Vec::new(),
     }
 }
 
