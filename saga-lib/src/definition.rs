@@ -21,6 +21,7 @@ mod command;
 mod compensation;
 mod context;
 mod contract;
+mod counter;
 mod data;
 mod deadline;
 mod describe;

@@ -11,26 +11,35 @@ use super::fields::{FINAL_PUBLISH, FINALLY};
 use super::names::Names;
 use super::object::Reader;
 use super::tree::{Kind, Tree};
+use super::typed;
+use super::uses::Library;
 use crate::ir::{Finally, Publish};
 
 /// Lowers the mapping under `finally`.
 pub(super) fn lower(
     context: &mut Context,
-    completed: &Names,
-    otherwise: &Names,
+    library: &Library<'_>,
+    (completed, otherwise): (&Names, &Names),
     tree: &Tree,
 ) -> Option<Finally> {
     let reader = Reader::open(context, tree, &FINALLY)?;
     let failed = otherwise.with(&["error"]);
+    let mut events = |names: &Names, name| events(context, library, names, &reader, name);
     Some(Finally {
-        completed: events(context, completed, &reader, "completed"),
-        compensated: events(context, &failed, &reader, "compensated"),
-        parked: events(context, &failed, &reader, "parked"),
+        completed: events(completed, "completed"),
+        compensated: events(&failed, "compensated"),
+        parked: events(&failed, "parked"),
     })
 }
 
 /// One event or a list of them.
-fn events(context: &mut Context, names: &Names, reader: &Reader<'_>, name: &str) -> Vec<Publish> {
+fn events(
+    context: &mut Context,
+    library: &Library<'_>,
+    names: &Names,
+    reader: &Reader<'_>,
+    name: &str,
+) -> Vec<Publish> {
     let Some(tree) = reader.get(name) else {
         return Vec::new();
     };
@@ -43,18 +52,17 @@ fn events(context: &mut Context, names: &Names, reader: &Reader<'_>, name: &str)
         Kind::List(items) => items.as_slice(),
         _ => std::slice::from_ref(tree),
     };
-    let events = items.iter().filter_map(|item| event(context, names, item));
-    events.collect()
-}
-
-fn event(context: &mut Context, names: &Names, tree: &Tree) -> Option<Publish> {
-    let reader = Reader::open(context, tree, &FINAL_PUBLISH)?;
-    publish(context, names, &reader)
+    let event = |tree| {
+        let reader = Reader::open(context, tree, &FINAL_PUBLISH)?;
+        publish(context, library, names, &reader)
+    };
+    items.iter().filter_map(event).collect()
 }
 
 /// What a `publish` step and an event of `finally` have in common.
 pub(super) fn publish(
     context: &mut Context,
+    library: &Library<'_>,
     names: &Names,
     reader: &Reader<'_>,
 ) -> Option<Publish> {
@@ -62,10 +70,28 @@ pub(super) fn publish(
     let r#type = reader.text(context, "type");
     let key = reader.expression(context, names, "key");
     let payload = reader.data(context, names, "with");
-    Some(Publish {
+    let publish = Publish {
         topic: topic?,
         r#type: r#type?,
         key,
         payload: payload?,
-    })
+    };
+    check_body(context, library, names, reader, &publish);
+    Some(publish)
+}
+
+/// An event in Avro that does not fit its schema would park its saga.
+fn check_body(
+    context: &mut Context,
+    library: &Library<'_>,
+    names: &Names,
+    reader: &Reader<'_>,
+    publish: &Publish,
+) {
+    let slot = library.formats.slot(&publish.topic, &publish.r#type);
+    let nothing = Tree::text("", reader.key_span("publish"));
+    let at = reader.get("with").unwrap_or(&nothing);
+    if let Some(slot) = slot {
+        typed::check_body(context, names, &slot, &publish.payload, at);
+    }
 }

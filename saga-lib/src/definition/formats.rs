@@ -16,6 +16,7 @@ use super::inline::{self, Inlined};
 use super::object::Reader;
 use super::scalar;
 use super::tree::{Entry, Kind, Tree};
+use super::types::{self, Slot};
 use super::uses::Files;
 use crate::ir::{AvroMessage, Definition};
 
@@ -57,6 +58,14 @@ impl Formats {
             context.report(found);
         }
         used
+    }
+
+    /// What an Avro message looks like.
+    pub(super) fn slot(&self, topic: &str, r#type: &str) -> Option<Slot> {
+        match self.0.get(&(topic.to_owned(), r#type.to_owned()))? {
+            Sent::Avro(message) => types::parse(".avsc", &message.schema).ok(),
+            _ => None,
+        }
     }
 
     fn add(&mut self, context: &mut Context, message: (String, String), sent: Sent, span: Span) {

@@ -66,7 +66,8 @@ pub(super) fn lower(
     broken_off.doubt_all_but(&begun);
     let measure = reader.named_data(context, &completed, "measure");
     let finally = reader.get("finally");
-    let finally = finally.and_then(|t| finally::lower(context, &completed, &broken_off, t));
+    let finally =
+        finally.and_then(|t| finally::lower(context, library, (&completed, &broken_off), t));
     let finally = finally.unwrap_or_else(Finally::default);
     let mut definition = Definition {
         layout: LAYOUT,

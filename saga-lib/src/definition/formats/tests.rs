@@ -13,7 +13,7 @@ steps:
   - { id: credit, command: credit.reserve, with: { amount: =order.total }, fallback: backup.reserve }
   - { id: stock, command: stock.allocate, pivot: true }
 finally:
-  completed: { publish: sales, type: OrderDone }
+  completed: { publish: sales, type: OrderDone, with: { amount: =order.total } }
   compensated: { publish: sales, type: OrderCancelled }
 "#;
 
