@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use connectors::log::{Error as LogError, Log};
 use saga_lib::ir::Definition;
+use schemas::body::Formats;
 use schemas::bundle::{self, Active, Entry, Installation};
 use schemas::record::Partition;
 use schemas::topics::Topics;
@@ -24,6 +25,8 @@ pub use readers::{Readers, Version};
 #[derive(Debug, Clone, Default)]
 pub struct Definitions {
     by_hash: BTreeMap<String, Arc<Definition>>,
+    /// How the definitions that do not only send JSON write their messages, by hash.
+    formats: BTreeMap<String, Arc<Formats>>,
     /// Active versions by definition name.
     pub active: BTreeMap<String, Active>,
     /// Hashes by (name, version).
@@ -41,6 +44,12 @@ impl Definitions {
     pub fn by_reference(&self, reference: &str) -> Option<Arc<Definition>> {
         let (_, hash) = reference.rsplit_once('#')?;
         self.by_hash.get(hash).cloned()
+    }
+
+    /// How the definition of `name@version#hash` writes its messages; `None`: all of them as JSON.
+    pub fn formats(&self, reference: &str) -> Option<&Formats> {
+        let (_, hash) = reference.rsplit_once('#')?;
+        self.formats.get(hash).map(|formats| &**formats)
     }
 
     /// The definition with this hash.
@@ -83,6 +92,10 @@ impl Definitions {
     fn apply(&mut self, entry: Entry) {
         match entry {
             Entry::Bundle(bundle) => {
+                let formats = Formats::of(&bundle.ir, &bundle.ids);
+                if !formats.is_json() {
+                    self.formats.insert(bundle.hash.clone(), Arc::new(formats));
+                }
                 self.by_hash.insert(bundle.hash, Arc::new(bundle.ir));
             }
             Entry::Version {

@@ -13,10 +13,12 @@ use serde_json::Value;
 
 use crate::expr::Expr;
 
+mod avro;
 mod node;
 mod send;
 mod walk;
 
+pub use avro::AvroMessage;
 pub use node::{Await, Iterate, Kind, Node, NodeIx, Publish, Rung, RungAction, Scope, Wait};
 pub use send::{Compensation, Counter, Jitter, Replies, Retry, Send, StepKind, Target};
 
@@ -50,6 +52,9 @@ pub struct Definition {
     /// Business numbers, evaluated when an instance completes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub measure: BTreeMap<String, Template>,
+    /// What is sent in Avro, by topic and type; everything else is JSON.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub avro: Vec<AvroMessage>,
 }
 
 /// An event that starts an instance.

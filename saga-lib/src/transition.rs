@@ -360,6 +360,7 @@ fn unknown_definition() -> Definition {
         retain_ms: 0,
         deadline: None,
         measure: BTreeMap::new(),
+        avro: Vec::new(),
     }
 }
 

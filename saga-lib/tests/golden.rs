@@ -145,6 +145,18 @@ fn every_code_occurs() {
 }
 
 #[test]
+fn commands_and_events_in_avro() {
+    let definition = check_ir("avro", "avro/purchase.yaml");
+    let sent: Vec<&str> = definition.avro.iter().map(|m| m.name.as_str()).collect();
+    let expected = [
+        "com.bank.ReleaseCredit",
+        "com.bank.ReserveCredit",
+        "com.bank.PurchaseDone",
+    ];
+    assert_eq!(sent, expected);
+}
+
+#[test]
 fn the_smallest_useful_saga() {
     check_ir("smallest", "smallest.yaml");
 }

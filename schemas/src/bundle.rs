@@ -2,7 +2,7 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `#<hash>` | bundle: canonical IR as text, source, file name, used files |
+//! | `#<hash>` | bundle: canonical IR as text, source, file name, used files, ids of Avro schemas |
 //! | `<name>@<version>` | hash of that version |
 //! | `<name>` | active version, its hash and since when |
 //! | `@installation` | UUID and number of lanes |
@@ -52,6 +52,21 @@ pub struct Bundle {
     pub file: String,
     /// Contract and fragment files it used, in the order they were read.
     pub used: Vec<Used>,
+    /// Ids of the schemas that it sends with, as the registry gave them when it was deployed.
+    pub ids: Vec<SchemaId>,
+}
+
+/// The id of the schema of one message that is sent in Avro.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaId {
+    /// Topic of the message.
+    pub topic: String,
+    /// Its type.
+    pub r#type: String,
+    /// Subject under which the registry has its schema.
+    pub subject: String,
+    /// The schema's id.
+    pub id: u32,
 }
 
 /// A file that a definition used.
@@ -72,6 +87,7 @@ impl Bundle {
             source: source.into(),
             file: file.into(),
             used: Vec::new(),
+            ids: Vec::new(),
         }
     }
 
@@ -79,6 +95,12 @@ impl Bundle {
     #[must_use]
     pub fn using(self, used: Vec<Used>) -> Self {
         Self { used, ..self }
+    }
+
+    /// The same with the ids of the schemas it sends with.
+    #[must_use]
+    pub fn sending(self, ids: Vec<SchemaId>) -> Self {
+        Self { ids, ..self }
     }
 
     /// `name@version#hash`.
@@ -197,6 +219,8 @@ struct StoredBundle {
     file: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     used: Vec<Used>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ids: Vec<SchemaId>,
 }
 
 /// The value of a version's alias.
@@ -210,4 +234,4 @@ fn hash(ir: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

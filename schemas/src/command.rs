@@ -10,6 +10,7 @@ mod participant;
 use saga_lib::effect::{Command, Publish};
 use saga_lib::id::SagaId;
 
+use crate::body::Body;
 use crate::envelope::{self, Envelope};
 use crate::record::{Headers, Outgoing};
 use crate::{headers, time};
@@ -38,7 +39,7 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn envelope(&self, id: &str, r#type: &str) -> Headers {
+    fn envelope(&self, id: &str, r#type: &str, media: &str) -> Headers {
         Envelope {
             id,
             r#type,
@@ -49,16 +50,21 @@ impl Context<'_> {
             causation: Some(self.causation),
             traceparent: self.traceparent,
         }
-        .headers()
+        .headers_of(media)
         .with(headers::DEFINITION, self.definition)
     }
 }
 
-/// A command to a participant. Its partition follows from its key.
+/// A command to a participant, as JSON. Its partition follows from its key.
 pub fn encode_command(context: &Context<'_>, command: &Command) -> Outgoing {
+    encode_command_with(context, command, Body::json(&command.payload))
+}
+
+/// The same with another body than the payload as JSON.
+pub fn encode_command_with(context: &Context<'_>, command: &Command, body: Body) -> Outgoing {
     let id = command.id.to_string();
     let mut headers = context
-        .envelope(&id, &command.r#type)
+        .envelope(&id, &command.r#type, body.media)
         .with(headers::STEP, command.step.as_str())
         .with(headers::ATTEMPT, command.attempt.to_string())
         .with(headers::REPLY_TO, context.reply_topic)
@@ -71,21 +77,26 @@ pub fn encode_command(context: &Context<'_>, command: &Command) -> Outgoing {
     if let Some(ms) = command.expires_ms {
         headers.push(headers::CE_EXPIRYTIME, time::rfc3339(ms));
     }
-    outgoing(&command.topic, &command.key, &command.payload, headers)
+    outgoing(&command.topic, &command.key, body, headers)
 }
 
-/// A published business event. Its partition follows from its key.
+/// A published business event, as JSON. Its partition follows from its key.
 pub fn encode_publish(context: &Context<'_>, publish: &Publish) -> Outgoing {
-    let headers = context.envelope(&publish.id, &publish.r#type);
-    outgoing(&publish.topic, &publish.key, &publish.payload, headers)
+    encode_publish_with(context, publish, Body::json(&publish.payload))
 }
 
-fn outgoing(topic: &str, key: &str, payload: &serde_json::Value, headers: Headers) -> Outgoing {
+/// The same with another body than the payload as JSON.
+pub fn encode_publish_with(context: &Context<'_>, publish: &Publish, body: Body) -> Outgoing {
+    let headers = context.envelope(&publish.id, &publish.r#type, body.media);
+    outgoing(&publish.topic, &publish.key, body, headers)
+}
+
+fn outgoing(topic: &str, key: &str, body: Body, headers: Headers) -> Outgoing {
     Outgoing {
         topic: topic.to_owned(),
         partition: None,
         key: Some(key.as_bytes().to_vec()),
-        value: Some(payload.to_string().into_bytes()),
+        value: Some(body.bytes),
         headers,
     }
 }

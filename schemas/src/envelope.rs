@@ -30,12 +30,17 @@ pub struct Envelope<'a> {
 impl Envelope<'_> {
     /// The headers of an event whose value is JSON.
     pub fn headers(&self) -> Headers {
+        self.headers_of(headers::JSON)
+    }
+
+    /// The headers of an event whose value is of this media type.
+    pub fn headers_of(&self, media: &str) -> Headers {
         let mut out = Headers::default()
             .with(headers::CE_SPECVERSION, "1.0")
             .with(headers::CE_ID, self.id)
             .with(headers::CE_TYPE, self.r#type)
             .with(headers::CE_SOURCE, self.source)
-            .with(headers::CONTENT_TYPE, headers::JSON);
+            .with(headers::CONTENT_TYPE, media);
         if let Some(ms) = self.time_ms {
             out.push(headers::CE_TIME, time::rfc3339(ms));
         }

@@ -119,6 +119,9 @@ pub const REDRIVE_DELIVERIES: &str = "skald-redrive-deliveries";
 /// Media type of JSON values.
 pub const JSON: &str = "application/json";
 
+/// Media type of Avro values in the framing of a schema registry.
+pub const AVRO: &str = "application/avro";
+
 /// Why a header cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

@@ -1,7 +1,7 @@
 //! Wire formats of Skald: what stands in topics and in the store, as bytes and back.
 //!
 //! Who reads what: [`event`] is the edge to business topics, [`inbox`] the one topic that moves sagas, [`command`] the participants'
-//! side, [`journal`] and [`state`] what the store is repaired from, [`history`] what everybody else reads, [`bundle`] the
+//! side ([`body`]: what it gets), [`journal`] and [`state`] what the store is repaired from, [`history`] what everybody else reads, [`bundle`] the
 //! definitions; [`dead_letter`], [`redrive`] and [`orphan`] are the ways out for records that nothing could use; [`audit`] tells what
 //! people did.
 //!
@@ -9,6 +9,7 @@
 
 pub mod audit;
 pub mod avro;
+pub mod body;
 pub mod bundle;
 pub mod command;
 pub mod dead_letter;

@@ -7,7 +7,7 @@
 //! `schemas/avro/released/N/` is a copy of what was released. It never changes; tests prove that today's schemas read it and that it
 //! reads today's, so a field may come or go only with a default.
 //!
-//! Absent on purpose: writing Avro to topics; contracts will say which topic is written so.
+//! Absent on purpose: commands and events whose contract names an Avro type of their own (see [`crate::body`]).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -2,6 +2,8 @@
 
 #[path = "system/avro.rs"]
 mod avro;
+#[path = "system/avro_out.rs"]
+mod avro_out;
 #[path = "system/behaviour.rs"]
 mod behaviour;
 #[path = "system/crash.rs"]

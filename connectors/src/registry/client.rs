@@ -76,31 +76,55 @@ impl Client {
         Ok(Fetched { schema, bytes })
     }
 
+    /// The id of a schema under a subject, which gets the schema if it has not.
+    ///
+    /// Looked for first: who may only read can write data with what others registered. And spaces or the order of keys are no
+    /// difference there, but make a new version when a schema is registered.
+    ///
+    /// # Errors
+    /// As [`Self::register`].
+    pub fn id_of(&self, subject: &str, schema: &str) -> Result<u32, Error> {
+        let path = format!("/subjects/{}?normalize=true", escape(subject));
+        let (status, answer) = self.post(&path, schema)?;
+        match (status, answer.get("id").and_then(Value::as_u64)) {
+            (200, Some(id)) => self.id(id),
+            // A wrong base path shows when it is registered.
+            (404, _) => self.register(subject, schema),
+            _ => Err(self.odd(status, &answer)),
+        }
+    }
+
     /// Registers a schema under a subject; returns its id, the one it had if it was registered before.
     ///
     /// # Errors
     /// [`Error::Refused`] for a schema that is invalid or incompatible, [`Error::Unavailable`].
     pub fn register(&self, subject: &str, schema: &str) -> Result<u32, Error> {
         let what = format!("the schema of subject `{subject}`");
-        let url = format!("{}/subjects/{}/versions", self.url, escape(subject));
-        let body = json!({ "schema": schema }).to_string();
-        let request = self.agent.post(&url).header("content-type", MEDIA);
-        let request = match &self.authorization {
-            Some(authorization) => request.header("authorization", authorization),
-            None => request,
-        };
-        let sent = request.header("accept", MEDIA).send(&body);
-        let (status, answer) = self.answer(sent)?;
+        let path = format!("/subjects/{}/versions", escape(subject));
+        let (status, answer) = self.post(&path, schema)?;
         match (status, answer.get("id").and_then(Value::as_u64)) {
-            (200, Some(id)) => {
-                u32::try_from(id).map_err(|_| self.unavailable("an id beyond 32 bits"))
-            }
+            (200, Some(id)) => self.id(id),
             (409 | 422, _) => Err(Error::Refused {
                 what,
                 reason: message(&answer),
             }),
             _ => Err(self.odd(status, &answer)),
         }
+    }
+
+    fn id(&self, id: u64) -> Result<u32, Error> {
+        u32::try_from(id).map_err(|_| self.unavailable("an id beyond 32 bits"))
+    }
+
+    fn post(&self, path: &str, schema: &str) -> Result<(u16, Value), Error> {
+        let body = json!({ "schema": schema }).to_string();
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let request = match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        };
+        let request = request.header("content-type", MEDIA);
+        self.answer(request.header("accept", MEDIA).send(&body))
     }
 
     /// The schema's text; what it refers to is collected before it.

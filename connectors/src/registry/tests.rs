@@ -193,6 +193,35 @@ fn a_registered_schema_has_an_id() {
     ));
 }
 
+#[test]
+fn a_schema_is_looked_for_before_it_is_registered() {
+    let id_of = |answer: Answer| Client::new(&serve(answer).address).id_of("a b", "\"int\"");
+    let known = id_of(|path| match path {
+        "/base/subjects/a%20b?normalize=true" => Some((200, r#"{"id":7,"version":2}"#.to_owned())),
+        other => panic!("{other}"),
+    });
+    assert_eq!(known, Ok(7));
+    let new = id_of(|path| match path {
+        "/base/subjects/a%20b/versions" => Some((200, r#"{"id":12}"#.to_owned())),
+        _ => Some((404, r#"{"error_code":40401}"#.to_owned())),
+    });
+    assert_eq!(new, Ok(12));
+    let incompatible = id_of(|path| match path {
+        "/base/subjects/a%20b/versions" => Some((409, r#"{"message":"field gone"}"#.to_owned())),
+        _ => Some((404, r#"{"error_code":40403}"#.to_owned())),
+    });
+    let said = "the registry refused the schema of subject `a b`: field gone";
+    assert_eq!(incompatible.expect_err("refused").to_string(), said);
+    let elsewhere = id_of(|_| Some((404, String::new()))).expect_err("no registry");
+    assert!(
+        elsewhere
+            .to_string()
+            .contains("check the path in `registry.url`")
+    );
+    let closed = id_of(|_| Some((403, String::new()))).expect_err("closed");
+    assert!(closed.to_string().contains("check `registry.user`"));
+}
+
 fn framed(id: u32) -> Wanted<'static> {
     Wanted::Framed { id, r#type: None }
 }

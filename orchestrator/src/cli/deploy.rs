@@ -47,6 +47,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
         bundles: &bundles,
         activate: args.activate,
         operator: &args.operator.operator(),
+        schemas: &settings.schemas,
     };
     let deployed = publish(&mut log, &settings.names, request)?;
     show(&deployed, console)

@@ -5,11 +5,17 @@
 //!
 //! The audit is told in the same transaction what changed. A deploy that changes nothing, or is refused, leaves no trace.
 //!
+//! A version that sends in Avro gets the ids of its schemas from the registry (see [`ids`]), before anything is written. One that is
+//! known has them, so a process that starts with it needs no registry.
+//!
 //! Absent on purpose: compiling (see [`saga_lib::definition`]) and checking topics of definitions (see `skald serve`).
+
+mod ids;
 
 use std::time::{Duration, Instant};
 
 use connectors::log::{Class, Log, Options, TopicSpec};
+use connectors::registry::Sources;
 use schemas::audit::{self, Action, Entry, Outcome, State};
 use schemas::bundle::{self, Active, Bundle};
 use schemas::record::{Outgoing, Partition};
@@ -53,12 +59,15 @@ pub struct Request<'a> {
     pub activate: bool,
     /// Who deploys.
     pub operator: &'a Operator,
+    /// The registry that knows the ids of Avro schemas.
+    pub schemas: &'a Sources,
 }
 
 /// Deploys; a version becomes active if it is newer than the active one, or if `activate` says so.
 ///
 /// # Errors
-/// [`Error::Refused`] if a version is known with another hash: nothing is written then. [`Error::Unseen`] if the outcome of the
+/// [`Error::Refused`] if a version is known with another hash, or if there is no id for a schema that it sends with: nothing is written
+/// then. [`Error::Unseen`] if the outcome of the
 /// commit is unknown.
 pub fn deploy<L: Log>(
     log: &mut L,
@@ -71,6 +80,10 @@ pub fn deploy<L: Log>(
     let mut records = Vec::new();
     let mut deployed = Vec::new();
     let mut told = Vec::new();
+    // Nothing is registered for a deploy that is refused.
+    for bundle in request.bundles {
+        plan(&known, bundle, request.activate)?;
+    }
     for bundle in request.bundles {
         let plan = plan(&known, bundle, request.activate)?;
         let (before, planned) = (active_version(&known, &plan.name), records.len());
@@ -89,8 +102,9 @@ pub fn deploy<L: Log>(
         }
         if !plan.known {
             let version = bundle::encode_version(names, &plan.name, plan.version, &plan.hash);
+            let bundle = ids::resolve(bundle, request.schemas)?;
             // A reader must never meet an alias whose bundle is still to come.
-            records.splice(0..0, [bundle::encode_bundle(names, bundle), version]);
+            records.splice(0..0, [bundle::encode_bundle(names, &bundle), version]);
         }
         if records.len() > planned {
             told.push(tell(request.operator, &plan, before, now_ms));

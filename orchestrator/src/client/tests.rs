@@ -5,6 +5,7 @@ use std::time::Duration;
 use connectors::log::{Log, Options, TopicSpec};
 use connectors::memory::log::{MemoryCluster, MemoryLog};
 use connectors::memory::store::{MemoryStore, MemoryStoreServer};
+use connectors::registry::Sources;
 use connectors::store::{Commit, Store};
 use saga_lib::definition;
 use saga_lib::id::SagaId;
@@ -220,6 +221,7 @@ fn deploy_all(
         bundles,
         activate,
         operator: &ann(),
+        schemas: &Sources::default(),
     };
     deploy(&mut log, &names, request, 1_000)
 }

@@ -5,9 +5,11 @@
 use saga_lib::effect::{Effect, Note};
 use saga_lib::id::SagaId;
 use saga_lib::input::Input;
+use schemas::body::Body;
 use schemas::command;
 use schemas::history::{Fact, InputSummary, SentCommand, Verdict};
 use schemas::record::Outgoing;
+use serde_json::Value;
 
 use super::plan::{Context, Done};
 use super::topics::{TopicState, Topics};
@@ -25,6 +27,9 @@ pub enum Check {
 }
 
 /// A command or published event as a record.
+///
+/// # Errors
+/// Why its payload cannot be written as its definition says, and what to do.
 pub fn encode(
     cx: &Context<'_>,
     saga: &SagaId,
@@ -32,7 +37,7 @@ pub fn encode(
     input: &Input,
     traceparent: Option<&str>,
     effect: &Effect,
-) -> (Outgoing, OutputClass) {
+) -> Result<(Outgoing, OutputClass), String> {
     let inbox = cx.names.inbox();
     let context = command::Context {
         app: cx.names.app(),
@@ -44,19 +49,37 @@ pub fn encode(
         traceparent,
         time_ms: input.time_ms,
     };
+    let body = |topic, r#type, payload| body(cx, reference, topic, r#type, payload);
     match effect {
-        Effect::Publish(publish) => (
-            command::encode_publish(&context, publish),
-            OutputClass::Event,
-        ),
-        Effect::Command(command) => (
-            command::encode_command(&context, command),
-            OutputClass::Command,
-        ),
+        Effect::Publish(publish) => {
+            let body = body(&publish.topic, &publish.r#type, &publish.payload)?;
+            let record = command::encode_publish_with(&context, publish, body);
+            Ok((record, OutputClass::Event))
+        }
+        Effect::Command(command) => {
+            let body = body(&command.topic, &command.r#type, &command.payload)?;
+            let record = command::encode_command_with(&context, command, body);
+            Ok((record, OutputClass::Command))
+        }
         Effect::Orphan { .. } | Effect::DeadLetter { .. } | Effect::Note(_) => {
             unreachable!("only commands and published events are encoded here")
         }
     }
+}
+
+/// The schema of an Avro message stands in the definition's bundle: nobody is asked.
+fn body(
+    cx: &Context<'_>,
+    reference: &str,
+    topic: &str,
+    r#type: &str,
+    payload: &Value,
+) -> Result<Body, String> {
+    let Some(formats) = cx.definitions.formats(reference) else {
+        return Ok(Body::json(payload));
+    };
+    let body = formats.body(topic, r#type, payload);
+    body.map_err(|reason| format!("{reason}; then `skald saga retry`"))
 }
 
 /// May this record be written?

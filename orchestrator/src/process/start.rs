@@ -202,6 +202,7 @@ fn deploy_once<L: Log>(
         bundles: &plan.definitions,
         activate: false,
         operator: &operator,
+        schemas: &plan.schemas,
     };
     deploy::deploy(&mut deployer, names, request, wall_ms())?;
     Ok(installation)

@@ -58,6 +58,7 @@ codes! {
     UNKNOWN_SYMBOL = "E0209", "A text is none of the symbols that its schema has.";
     DOUBTFUL_FIELD = "E0210", "A field is read that its schema does not require.";
     BAD_SCHEMA = "E0211", "A schema is missing or cannot be read.";
+    NO_AVRO = "E0212", "A message is sent in Avro, and its Avro type cannot be used.";
     SECOND_PIVOT = "E0301", "A path has two pivots.";
     NO_COMPENSATION = "E0302", "A step before the pivot does not say how it is compensated.";
     USELESS_COMPENSATION = "E0303", "The pivot or a step after it declares a compensation.";

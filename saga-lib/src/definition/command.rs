@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::codes;
 use super::compensation::{self, TIMEOUT_MS, compensation};
 use super::contract::{Effect, Operation};
+use super::counter;
 use super::data;
 use super::diagnostic::Diagnostic;
 use super::fields::FALLBACK;
@@ -41,6 +42,7 @@ impl Lowering<'_> {
             return Self::meaning_of(&operation, None, None);
         };
         self.check_attempts(reader, place, &send);
+        counter::check(self.context, self.library, reader, &send);
         send.query = self.query(head, &operation, &send);
         let slot = self.result(place, &operation, &send);
         let fallback = self.fallback(head, place, &send);

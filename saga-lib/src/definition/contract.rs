@@ -54,6 +54,17 @@ pub(super) struct Operation {
     pub(super) outcome: Option<Expr>,
     /// Folder of the schemas of its messages.
     pub(super) schemas: Option<String>,
+    /// How its command is sent; as its contract says, if `None`.
+    pub(super) format: Option<Format>,
+}
+
+/// How a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// As JSON.
+    Json,
+    /// In Avro, in the framing of a schema registry.
+    Avro,
 }
 
 /// A question for an unknown outcome.
@@ -79,6 +90,7 @@ impl Operation {
             query: None,
             outcome: None,
             schemas: None,
+            format: None,
         }
     }
 }
@@ -122,7 +134,16 @@ pub(super) fn operation(
         query: query.and_then(|tree| self::query(context, library, &names, tree)),
         outcome: reader.expression(context, &reply_names(), "outcome"),
         schemas: None,
+        format: format(context, &reader),
     })
+}
+
+/// The word under `format` of a contract or an operation.
+pub(super) fn format(context: &mut Context, reader: &Reader<'_>) -> Option<Format> {
+    match reader.word(context, "format")? {
+        "avro" => Some(Format::Avro),
+        _ => Some(Format::Json),
+    }
 }
 
 /// Names of outcomes in the order of the source; their message types go to `types`.

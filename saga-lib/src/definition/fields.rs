@@ -9,7 +9,7 @@ mod header;
 mod parts;
 mod steps;
 
-pub use self::files::{CONTRACT, EFFECTS, FRAGMENT, OPERATION, REPLIES};
+pub use self::files::{CONTRACT, EFFECTS, FORMATS, FRAGMENT, OPERATION, REPLIES};
 pub use self::header::{
     DEADLINE, DEADLINE_THEN, DUPLICATES, FINAL_EVENT, FINAL_PUBLISH, FINAL_USE, FINALLY, SAGA,
     START, TYPES, VARIABLE,

@@ -14,6 +14,7 @@ use super::fragment;
 use super::names::Names;
 use super::object::Reader;
 use super::tree::{Kind, Tree};
+use super::typed;
 use super::uses::{Fragment, Library};
 use crate::ir::{Finally, Publish, Template};
 
@@ -104,7 +105,7 @@ impl Last<'_, '_> {
         if is_use {
             self.expand(names, &reader);
         } else {
-            let event = publish(self.context, names, &reader);
+            let event = publish(self.context, self.library, names, &reader);
             self.events.extend(event.map(|event| Publish {
                 given: self.given.clone(),
                 ..event
@@ -182,6 +183,7 @@ const ALLOWED: &[&str] = &["id", "label", "publish", "type", "key", "with", "use
 /// What a `publish` step and an event of `finally` have in common.
 pub(super) fn publish(
     context: &mut Context,
+    library: &Library<'_>,
     names: &Names,
     reader: &Reader<'_>,
 ) -> Option<Publish> {
@@ -189,13 +191,31 @@ pub(super) fn publish(
     let r#type = reader.text(context, "type");
     let key = reader.expression(context, names, "key");
     let payload = reader.data(context, names, "with");
-    Some(Publish {
+    let publish = Publish {
         topic: topic?,
         r#type: r#type?,
         key,
         payload: payload?,
         given: Vec::new(),
-    })
+    };
+    check_body(context, library, names, reader, &publish);
+    Some(publish)
+}
+
+/// An event in Avro that does not fit its schema would park its saga.
+fn check_body(
+    context: &mut Context,
+    library: &Library<'_>,
+    names: &Names,
+    reader: &Reader<'_>,
+    publish: &Publish,
+) {
+    let slot = library.formats.slot(&publish.topic, &publish.r#type);
+    let nothing = Tree::text("", reader.key_span("publish"));
+    let at = reader.get("with").unwrap_or(&nothing);
+    if let Some(slot) = slot {
+        typed::check_body(context, names, &slot, &publish.payload, at);
+    }
 }
 
 #[cfg(test)]

@@ -68,18 +68,22 @@ pub(super) fn lower(
     let finally = reader.get("finally");
     let finally =
         finally.and_then(|t| finally::lower(context, library, (&completed, &broken_off), t));
-    Some(Definition {
+    let finally = finally.unwrap_or_else(Finally::default);
+    let mut definition = Definition {
         layout: LAYOUT,
         name: name?,
         version: u32::try_from(version?).ok()?,
         starts,
         data,
         nodes,
-        finally: finally.unwrap_or_else(Finally::default),
+        finally,
         retain_ms: retain_ms.unwrap_or(RETAIN_MS),
         deadline,
         measure: measure.unwrap_or_default(),
-    })
+        avro: Vec::new(),
+    };
+    definition.avro = library.formats.used_by(context, &definition);
+    Some(definition)
 }
 
 /// Names at the end of an instance that completed: by the last step or by a `stop`.

@@ -37,11 +37,7 @@ impl Reader<'_> {
     pub(super) fn topic(&self, context: &mut Context, name: &str) -> Option<String> {
         let tree = self.get(name)?;
         let text = text(context, tree, "the name of a topic")?;
-        if !is_topic(text) {
-            context.report(bad_topic(text, tree.span));
-            return None;
-        }
-        Some(text.to_owned())
+        topic_text(context, text, tree.span)
     }
 
     /// A whole number within the bounds of the table.
@@ -141,6 +137,15 @@ pub(super) fn one_of(
         context.report(found);
     }
     word
+}
+
+/// A topic, given as text.
+pub(super) fn topic_text(context: &mut Context, text: &str, span: Span) -> Option<String> {
+    if !is_topic(text) {
+        context.report(bad_topic(text, span));
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 /// A name that may be part of an id.

@@ -267,7 +267,8 @@ impl<'a> Lowering<'a> {
             "await" => self.wait(head, place),
             "delay" => self.delay(head, place),
             "publish" => {
-                let publish = finally::publish(self.context, &place.names, head.reader);
+                let publish =
+                    finally::publish(self.context, self.library, &place.names, head.reader);
                 Meaning::plain(publish.map(ir::Kind::Publish))
             }
             "set" => Meaning::plain(self.set(head, place)),

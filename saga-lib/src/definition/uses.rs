@@ -10,9 +10,10 @@ use std::rc::Rc;
 
 use super::codes;
 use super::context::{Context, FileIx, nearest};
-use super::contract::{self, Operation};
+use super::contract::{self, Format, Operation};
 use super::diagnostic::{Diagnostic, Span};
 use super::fields::{CONTRACT, FRAGMENT};
+use super::formats::{Formats, OfContract};
 use super::names::Claims;
 use super::object::Reader;
 use super::scalar;
@@ -71,6 +72,8 @@ pub(super) struct Library<'f> {
     services: BTreeSet<String>,
     operations: BTreeMap<String, Rc<Operation>>,
     fragments: BTreeMap<String, Rc<Fragment>>,
+    /// How messages are sent.
+    pub(super) formats: Formats,
 }
 
 impl<'f> Library<'f> {
@@ -86,6 +89,7 @@ impl<'f> Library<'f> {
             services: BTreeSet::new(),
             operations: BTreeMap::new(),
             fragments: BTreeMap::new(),
+            formats: Formats::default(),
         }
     }
 
@@ -367,6 +371,7 @@ impl<'f> Loader<'_, 'f> {
         let types = header.text(self.context, "types");
         let schemas = types.map(|path| resolve(self.context.file_name(), &path));
         self.library.folders.extend(schemas.clone());
+        let formats = OfContract::open(self.context, &header, schemas.as_deref(), self.files);
         for entry in operations(tree) {
             let name = Tree::text(&entry.key, entry.key_span);
             let Some(plain) = scalar::operation(self.context, &name) else {
@@ -375,11 +380,14 @@ impl<'f> Loader<'_, 'f> {
             let found = contract::operation(self.context, &self.library, plain, entry);
             if let Some(mut operation) = found {
                 operation.schemas.clone_from(&schemas);
+                operation.format = Some(formats.of(&operation));
                 self.check_schemas(&operation, entry);
+                formats.command(self.context, &mut self.library.formats, &operation, entry);
                 let operations = &mut self.library.operations;
                 operations.insert(entry.key.clone(), Rc::new(operation));
             }
         }
+        formats.events(self.context, &mut self.library.formats, &header);
     }
 
     /// Every message of a contract with schemas has one.
@@ -387,7 +395,9 @@ impl<'f> Loader<'_, 'f> {
         let Some(folder) = &operation.schemas else {
             return;
         };
-        let sent = value(&entry.value, "send").map(|_| &operation.target.r#type);
+        // A missing Avro type is told by `formats`.
+        let sent = value(&entry.value, "send").filter(|_| operation.format != Some(Format::Avro));
+        let sent = sent.map(|_| &operation.target.r#type);
         for name in sent.into_iter().chain(operation.types.keys()) {
             let span = entry.key_span;
             let found = self.library.look_up(self.context, folder, name, span);

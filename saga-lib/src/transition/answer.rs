@@ -90,6 +90,15 @@ pub(super) struct Contract<'a> {
     outcome: Option<&'a Expr>,
 }
 
+impl Contract<'_> {
+    /// The outcome that a message type means. A full name, such as Avro's, answers to its last part too.
+    fn by_type(&self, name: &str) -> Option<&String> {
+        let last = name.rsplit_once('.').map(|(_, last)| last);
+        let by_last = || self.types.get(last?);
+        self.types.get(name).or_else(by_last)
+    }
+}
+
 impl<'a> From<&'a Send> for Contract<'a> {
     fn from(send: &'a Send) -> Self {
         Self {
@@ -122,7 +131,7 @@ pub(super) fn named(
     if !reply.outcome.is_empty() {
         return Ok(reply.outcome.clone());
     }
-    let by_type = reply.r#type.as_ref().and_then(|t| contract.types.get(t));
+    let by_type = reply.r#type.as_deref().and_then(|t| contract.by_type(t));
     match (by_type, contract.outcome) {
         (Some(outcome), _) => Ok(outcome.clone()),
         (None, None) => Ok("ok".to_owned()),
@@ -287,5 +296,33 @@ fn back(instance: &Instance, at: usize, m: u32) -> Place {
             Place::Back(at)
         }
         _ => Place::Answered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_type_answers_to_its_full_name_first_and_then_to_its_last() {
+        let pair = |name: &str, outcome: &str| (name.to_owned(), outcome.to_owned());
+        let types = BTreeMap::from([
+            pair("Declined", "declined"),
+            pair("com.shop.Reserved", "ok"),
+            pair("Reserved", "other"),
+        ]);
+        let contract = Contract {
+            success: &[],
+            refusal: &[],
+            types: &types,
+            outcome: None,
+        };
+        let outcome = |name| contract.by_type(name).map(String::as_str);
+        assert_eq!(outcome("Declined"), Some("declined"));
+        assert_eq!(outcome("com.shop.Declined"), Some("declined"));
+        assert_eq!(outcome("com.shop.Reserved"), Some("ok"));
+        assert_eq!(outcome("com.bank.Reserved"), Some("other"));
+        assert_eq!(outcome("shop.Declined.V2"), None);
+        assert_eq!(outcome("Reserve"), None);
     }
 }

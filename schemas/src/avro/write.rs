@@ -1,18 +1,28 @@
 //! From JSON to a datum.
 //!
 //! A union takes the first of its branches that the value fits; `double` goes before `float`, and a text that is both goes to the
-//! branch that stands first. Absent on purpose: rounding of decimals, cutting of texts, and fields that nobody declared.
+//! branch that stands first. But digits in a text are text where a union has `string`: `"0123"` must not become 123. Only beyond 2^53,
+//! where numbers are kept as text, they are a number again.
+//!
+//! A number is a `timestamp-millis` too, because times of expressions are milliseconds; every other time is text, so that no unit is
+//! guessed. Absent on purpose: rounding of decimals, cutting of texts, and fields that nobody declared.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::schema::{Decimal, Field, Record, Schema, Type, TypeNo, Unit};
-use super::{decimal, time};
+use super::{RESULT_BYTES_MAX, decimal, time};
 use crate::json;
 
-/// Most steps for one value: unions of records may try many ways.
+/// Most steps for one value: unions of records may try many ways, and defaults make many values of few.
 const STEPS_MAX: usize = 1_000_000;
+
+/// Beyond this, whole numbers are kept as text (2^53).
+const NUMBER_MAX: u64 = 9_007_199_254_740_992;
+
+/// Most characters of what stands in a message.
+const SHOWN_MAX: usize = 300;
 
 /// Why a value cannot be written as a schema says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,12 +51,37 @@ pub enum Error {
         /// The record's full name.
         record: String,
     },
-    /// Unions within unions that fit nowhere.
+    /// A default of the schema that is none.
     #[error(
-        "`{path}`: no branch of its unions was found in {STEPS_MAX} steps; use a plainer schema"
+        "`{path}` is missing, and its default does not fit the schema ({problem}): add it to `with`, or mend the schema"
+    )]
+    Default {
+        /// The field.
+        path: String,
+        /// What is wrong with the default.
+        problem: String,
+    },
+    /// Unions that try too many ways, or defaults without end.
+    #[error(
+        "`{path}`: writing the value takes more than {STEPS_MAX} steps: send less, or use a schema with fewer unions and defaults"
     )]
     TooComplex {
-        /// Where the search ended.
+        /// Where it ended.
+        path: String,
+    },
+    /// Records in records without end.
+    #[error(
+        "`{path}` is nested deeper than {} levels: send a flatter value",
+        json::DEPTH_MAX
+    )]
+    TooDeep {
+        /// Where it ended.
+        path: String,
+    },
+    /// A record that no topic should have.
+    #[error("`{path}`: the value takes more than {RESULT_BYTES_MAX} bytes in Avro: send less")]
+    TooLarge {
+        /// Where it ended.
         path: String,
     },
 }
@@ -79,20 +114,26 @@ impl Error {
         let (Self::Mismatch { path, .. }
         | Self::Missing { path }
         | Self::Unknown { path, .. }
-        | Self::TooComplex { path }) = &mut self;
+        | Self::Default { path, .. }
+        | Self::TooComplex { path }
+        | Self::TooDeep { path }
+        | Self::TooLarge { path }) = &mut self;
         path.insert_str(0, name);
         self
+    }
+
+    /// Another way through the schema would end here as well.
+    fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::TooComplex { .. } | Self::TooDeep { .. } | Self::TooLarge { .. }
+        )
     }
 }
 
 impl Writer<'_> {
     fn value(&mut self, no: TypeNo, value: &Value, depth: usize) -> Result<()> {
-        self.steps = self.steps.saturating_sub(1);
-        if self.steps == 0 || depth > json::DEPTH_MAX {
-            return Err(Error::TooComplex {
-                path: String::new(),
-            });
-        }
+        self.check(depth)?;
         let schema = self.schema;
         match (schema.at(no), value) {
             (Type::Union(branches), value) => self.branch(no, branches, value, depth),
@@ -107,6 +148,21 @@ impl Writer<'_> {
                 None => Err(self.mismatch(no, value)),
             },
         }
+    }
+
+    fn check(&mut self, depth: usize) -> Result<()> {
+        let path = String::new();
+        self.steps = self.steps.saturating_sub(1);
+        if self.steps == 0 {
+            return Err(Error::TooComplex { path });
+        }
+        if depth > json::DEPTH_MAX {
+            return Err(Error::TooDeep { path });
+        }
+        if self.out.len() > RESULT_BYTES_MAX {
+            return Err(Error::TooLarge { path });
+        }
+        Ok(())
     }
 
     /// Bytes of a value without parts.
@@ -142,6 +198,13 @@ impl Writer<'_> {
             (Type::Time(_) | Type::Timestamp { .. }, number) if self.is_default => {
                 long(whole(number)?)
             }
+            (
+                Type::Timestamp {
+                    unit: Unit::Milli,
+                    local: false,
+                },
+                Value::Number(_),
+            ) => long(whole(value)?),
             (Type::Uuid { .. }, Value::String(text)) if self.is_default => {
                 self.binary(text).filter(|bytes| bytes.len() == 16)?
             }
@@ -182,28 +245,41 @@ impl Writer<'_> {
         value: &Value,
         depth: usize,
     ) -> Result<()> {
-        let has_double = branches.iter().any(|b| *self.schema.at(*b) == Type::Double);
         let start = self.out.len();
-        let mut only = None;
+        let mut ways = Vec::new();
         for (index, branch) in branches.iter().enumerate() {
             let of = self.schema.at(*branch);
-            if *of == Type::Float && has_double {
+            if self.is_better_elsewhere(of, branches, value) {
                 continue;
             }
             self.out
                 .extend(long(i64::try_from(index).unwrap_or_default()));
             match self.value(*branch, value, depth) {
                 Ok(()) => return Ok(()),
-                Err(error @ Error::TooComplex { .. }) => return Err(error),
-                // The way into the one branch with the right form tells more than "none of these".
-                Err(error) if is_container(of) && fits_outside(of, value) && only.is_none() => {
-                    only = Some(error);
-                }
+                Err(error) if error.is_final() => return Err(error),
+                Err(error) if is_container(of) && fits_outside(of, value) => ways.push(error),
                 Err(_) => {}
             }
             self.out.truncate(start);
         }
-        Err(only.unwrap_or_else(|| self.mismatch(no, value)))
+        // The way into the one branch with the right form tells more than "none of these"; of several, nobody knows which was meant.
+        match (ways.pop(), ways.is_empty()) {
+            (Some(error), true) => Err(error),
+            _ => Err(self.mismatch(no, value)),
+        }
+    }
+
+    /// Would this branch take a value that another branch means?
+    fn is_better_elsewhere(&self, of: &Type, branches: &[TypeNo], value: &Value) -> bool {
+        let has = |wanted: Type| branches.iter().any(|b| *self.schema.at(*b) == wanted);
+        match (of, value) {
+            (Type::Float, _) => has(Type::Double),
+            (Type::Int | Type::Long, Value::String(_)) => {
+                let number = whole(value).filter(|n| n.unsigned_abs() > NUMBER_MAX);
+                has(Type::String) && number.is_none()
+            }
+            _ => false,
+        }
     }
 
     fn record(&mut self, record: &Record, object: &Map<String, Value>, depth: usize) -> Result<()> {
@@ -229,13 +305,11 @@ impl Writer<'_> {
         let written = match &field.default {
             Some(default) => {
                 self.is_default = true;
-                self.value(field.of, default, depth)
+                self.value(field.of, default, depth).map_err(of_default)
             }
             None => self
                 .value(field.of, &Value::Null, depth)
-                .map_err(|_| Error::Missing {
-                    path: String::new(),
-                }),
+                .map_err(of_missing),
         };
         self.is_default = outer;
         written
@@ -284,8 +358,35 @@ impl Writer<'_> {
         Error::Mismatch {
             path: String::new(),
             found,
-            expected: self.schema.describe(no),
+            expected: shown(&self.schema.describe(no)),
         }
+    }
+}
+
+fn of_missing(error: Error) -> Error {
+    if error.is_final() {
+        return error;
+    }
+    Error::Missing {
+        path: String::new(),
+    }
+}
+
+/// Of defaults within a default, the outermost is the one that `with` can replace.
+fn of_default(error: Error) -> Error {
+    if error.is_final() {
+        return error;
+    }
+    Error::Default {
+        path: String::new(),
+        problem: shown(&error.under("default").to_string()),
+    }
+}
+
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -311,12 +412,13 @@ fn whole(value: &Value) -> Option<i64> {
         Value::Number(number) => number.as_i64().or_else(|| {
             #[expect(clippy::cast_possible_truncation, reason = "the bound is checked")]
             let exact = |double: f64| {
-                let is_exact = double.fract() == 0.0 && double.abs() <= 9_007_199_254_740_992.0;
+                let is_exact = double.fract() == 0.0 && double.abs() <= NUMBER_MAX as f64;
                 is_exact.then_some(double as i64)
             };
             number.as_f64().and_then(exact)
         }),
-        Value::String(text) => text.parse().ok(),
+        // Not `+5` or `007`: what was read back would be another text.
+        Value::String(text) => text.parse().ok().filter(|n: &i64| n.to_string() == *text),
         _ => None,
     }
 }

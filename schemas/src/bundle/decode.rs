@@ -92,6 +92,7 @@ fn bundle(key: &str, expected: &str, value: &[u8]) -> Result<Bundle, Error> {
         source: stored.source,
         file: stored.file,
         used: stored.used,
+        ids: stored.ids,
     })
 }
 

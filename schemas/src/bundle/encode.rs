@@ -21,6 +21,7 @@ pub fn encode_bundle(topics: &Topics, bundle: &Bundle) -> Outgoing {
         source: bundle.source.clone(),
         file: bundle.file.clone(),
         used: bundle.used.clone(),
+        ids: bundle.ids.clone(),
     };
     outgoing(topics, &key, &stored)
 }

@@ -11,7 +11,7 @@ fn topics() -> Topics {
     Topics::new("shop").unwrap()
 }
 
-fn definition() -> Definition {
+pub(crate) fn definition() -> Definition {
     let init = json!([0.1, 2.0, 1e300, 9_007_199_254_740_993_i64, "ü"]);
     Definition {
         layout: LAYOUT,
@@ -33,6 +33,7 @@ fn definition() -> Definition {
         retain_ms: 3_600_000,
         deadline: None,
         measure: Default::default(),
+        avro: Vec::new(),
     }
 }
 
@@ -65,6 +66,23 @@ fn a_bundle_comes_back_under_its_hash() {
     let key = format!("#{}", definition().hash());
     assert_eq!(out.key.as_deref(), Some(key.as_bytes()));
     assert_eq!(read(out), Ok(Entry::Bundle(Box::new(bundle()))));
+}
+
+#[test]
+fn schema_ids_come_back_and_are_no_part_of_the_hash() {
+    let id = SchemaId {
+        topic: "credit.commands".to_owned(),
+        r#type: "Reserve".to_owned(),
+        subject: "credit.commands-shop.Reserve".to_owned(),
+        id: 7,
+    };
+    let with = bundle().sending(vec![id]);
+    let out = encode_bundle(&topics(), &with);
+    assert_eq!(out.key, encode_bundle(&topics(), &bundle()).key);
+    assert_eq!(read(out), Ok(Entry::Bundle(Box::new(with))));
+    // A bundle without them has the bytes it always had.
+    let value = encode_bundle(&topics(), &bundle()).value.unwrap();
+    assert!(!String::from_utf8(value).unwrap().contains("ids"));
 }
 
 #[test]

@@ -66,6 +66,19 @@ impl RegistryServer {
         client.register(subject, schema).expect("registered")
     }
 
+    /// Sets how new schemas of a subject must be compatible, such as `BACKWARD`.
+    ///
+    /// # Panics
+    /// If the registry refuses.
+    pub fn demand(&self, subject: &str, level: &str) {
+        let body = format!("{{\"compatibility\":\"{level}\"}}");
+        let request = format!(
+            "PUT {PATH}/config/{subject} HTTP/1.0\r\nHost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        send(self.port, &request).expect("the registry takes the rule");
+    }
+
     /// Stops the process where it stands: connections are accepted and never answered.
     pub fn freeze(&self) {
         self.slot().as_ref().expect("the registry runs").freeze();
@@ -129,9 +142,16 @@ impl Drop for RegistryServer {
 
 /// Does the API answer?
 fn ask(port: u16) -> Option<()> {
+    send(
+        port,
+        &format!("GET {PATH}/schemas/types HTTP/1.0\r\nHost: localhost\r\n\r\n"),
+    )
+}
+
+/// Is the answer to this request 200?
+fn send(port: u16, request: &str) -> Option<()> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    let request = format!("GET {PATH}/schemas/types HTTP/1.0\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).ok()?;

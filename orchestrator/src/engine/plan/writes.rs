@@ -56,7 +56,7 @@ impl Planner<'_> {
     /// Checks an output before it is written: a bad one parks its instance, nobody else.
     pub(super) fn output(&mut self, done: &Done<'_>, effect: &Effect) -> Result<(), Problem> {
         let traceparent = done.now.as_ref().and_then(|i| i.traceparent.as_deref());
-        let (record, class) = outputs::encode(
+        let encoded = outputs::encode(
             self.cx,
             done.saga,
             done.reference,
@@ -64,6 +64,7 @@ impl Planner<'_> {
             traceparent,
             effect,
         );
+        let (record, class) = encoded.map_err(|reason| refused(done, reason))?;
         match outputs::check(self.cx.topics, &record) {
             outputs::Check::Good => {
                 self.out.plan.outputs.push(Output {
@@ -74,13 +75,7 @@ impl Planner<'_> {
                 Ok(())
             }
             outputs::Check::LookUp => Err(Problem::NeedTopic(record.topic)),
-            outputs::Check::Bad(reason) => Err(Problem::Judge(
-                done.record.offset,
-                Verdict {
-                    kind: IncidentKind::OutputRefused,
-                    reason,
-                },
-            )),
+            outputs::Check::Bad(reason) => Err(refused(done, reason)),
         }
     }
 
@@ -158,4 +153,13 @@ impl Planner<'_> {
             class: OutputClass::DeadLetter,
         });
     }
+}
+
+/// An output that cannot be written: its input parks the instance instead.
+fn refused(done: &Done<'_>, reason: String) -> Problem {
+    let verdict = Verdict {
+        kind: IncidentKind::OutputRefused,
+        reason,
+    };
+    Problem::Judge(done.record.offset, verdict)
 }

@@ -39,6 +39,7 @@ fn planned(bundles: &[Bundle], records: &[Received]) -> Outcome {
         bundles,
         activate: false,
         operator: &operator,
+        schemas: &connectors::registry::Sources::default(),
     };
     deploy::deploy(&mut log, &names, request, 0).expect("deployed");
     let registry = Registry::new(&names);

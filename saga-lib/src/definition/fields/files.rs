@@ -13,12 +13,25 @@ pub const CONTRACT: Object = Object {
             "Folder of the schemas, relative to this file: `<message type>.avsc` or `<message type>.json`.",
         ),
         optional(
+            "format",
+            Shape::Word(FORMATS),
+            "How its commands and `events` are sent (json).",
+        ),
+        optional(
+            "events",
+            Shape::Map(&Shape::OneOrMany(&Shape::Text)),
+            "Events that sagas publish: by topic, their message types. They are sent in the contract's `format`.",
+        ),
+        optional(
             "uses",
             Shape::List(&Shape::File),
             "Further files, relative to this one.",
         ),
     ],
 };
+
+/// How a message is sent.
+pub const FORMATS: &[&str] = &["json", "avro"];
 
 /// Effects of an operation.
 pub const EFFECTS: &[&str] = &["none", "compensatable", "final"];
@@ -36,6 +49,11 @@ pub const OPERATION: Object = Object {
             "send",
             Shape::Text,
             "Message type of the command (the operation's name).",
+        ),
+        optional(
+            "format",
+            Shape::Word(FORMATS),
+            "`avro`: the command is sent with the schema `<message type>.avsc` of `types` (the contract's `format`).",
         ),
         optional(
             "success",

@@ -110,6 +110,7 @@ pub fn definition(nodes: Vec<Node>) -> Definition {
         retain_ms: 3_600_000,
         deadline: None,
         measure: BTreeMap::new(),
+        avro: Vec::new(),
     })
 }
 
