@@ -152,7 +152,10 @@ fn signatures() {
     assert_eq!(signature::verify(&keys, "shop", &genuine), Ok(()));
     let covered = |record: &Received| {
         let mut headers = record.headers.0.clone();
-        headers.retain(|(name, _)| name.starts_with("skald-") || name.starts_with("ce_"));
+        // An earlier signature means nothing: the last header of a name counts.
+        headers.retain(|(name, _)| {
+            name != "skald-sig" && (name.starts_with("skald-") || name.starts_with("ce_"))
+        });
         headers.sort_by(|a, b| a.0.cmp(&b.0));
         (record.key.clone(), record.value.clone(), headers)
     };

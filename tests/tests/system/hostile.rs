@@ -242,7 +242,7 @@ fn forged(world: &World, lane: u32) -> Vec<Hostile> {
             .accepted()
             .with(
                 "ce_causationid",
-                format!("{}/s[99999999999999999999]", here(lane)),
+                format!("{}/s[99999999999999999999]", elsewhere(lane)),
             )
             .with("skald-outcome", "ok"),
     ]
