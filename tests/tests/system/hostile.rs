@@ -58,10 +58,17 @@ impl Hostile {
 
 /// Business events that no saga starts from.
 fn events(world: &World) -> Vec<Hostile> {
-    let order =
-        |id: &str| json!({ "type": "OrderPlaced", "id": id, "items": [], "total": 1 }).to_string();
-    let event = |what: &str, value: &[u8], dead| hostile(world, "-orders", what, value, dead);
-    let cloud = "application/cloudevents+json";
+    let parts = [values(world), keys(world), names(world)];
+    parts.into_iter().flatten().collect()
+}
+
+fn event(world: &World, what: &str, value: &[u8], dead: (&'static str, &'static str)) -> Hostile {
+    hostile(world, "-orders", what, value, dead)
+}
+
+/// Values that are no documents, or too much of one.
+fn values(world: &World) -> Vec<Hostile> {
+    let event = |what: &str, value: &[u8], dead| event(world, what, value, dead);
     let objects = format!("[{}0]", r#"{"":0},"#.repeat(140_000));
     vec![
         event(
@@ -111,6 +118,15 @@ fn events(world: &World) -> Vec<Hostile> {
             "x".repeat(4 << 20).as_bytes(),
             ("undecodable", "larger than 1048576"),
         ),
+    ]
+}
+
+/// Business keys that cannot be ids.
+fn keys(world: &World) -> Vec<Hostile> {
+    let order =
+        |id: &str| json!({ "type": "OrderPlaced", "id": id, "items": [], "total": 1 }).to_string();
+    let event = |what: &str, value: &[u8], dead| event(world, what, value, dead);
+    vec![
         event(
             "key control",
             order("a\nb").as_bytes(),
@@ -137,6 +153,14 @@ fn events(world: &World) -> Vec<Hostile> {
             ("key", ""),
         )
         .accepted(),
+    ]
+}
+
+/// Types, ids, headers and formats; and events that are awaited.
+fn names(world: &World) -> Vec<Hostile> {
+    let event = |what: &str, value: &[u8], dead| event(world, what, value, dead);
+    let cloud = "application/cloudevents+json";
+    vec![
         event(
             "type long",
             br#"{"id":1}"#,
