@@ -1,10 +1,11 @@
 //! Expressions: CEL, compiled once; a pure path such as `order.total` becomes a direct look-up.
 //!
 //! Every evaluation is bounded. A source has at most [`SOURCE_BYTES_MAX`] bytes and a bounded syntax tree; a result has at most
-//! [`RESULT_BYTES_MAX`] bytes; and an evaluation has a budget of [`FUEL`] steps. The budget is an approximation from above that needs no
-//! hook in the evaluator: whatever walks a list pays, before it starts, the length of the list times the size of its body, and
-//! whatever makes a larger value (an addition, an element of a new list or map) pays for the size of that value. Everything else
-//! runs at most once per node of the tree, so the bound on the tree bounds it.
+//! [`RESULT_BYTES_MAX`] bytes and [`RESULT_DEPTH_MAX`] levels; and an evaluation has a budget of [`FUEL`] steps. The budget is an
+//! approximation from above that needs no hook in the evaluator: whatever walks a list pays, before it starts, the length of the list
+//! times the size of its body; whatever makes a larger value (an addition, an element of a new list or map), and whatever reads all of
+//! one (a comparison, `in`, `contains`, a pattern), pays for the size of that value. Everything else runs at most once per node of the
+//! tree, so the bound on the tree bounds it.
 //!
 //! Three rules differ from plain CEL, because a JSON sender decides by chance whether it writes `10` or `10.0`, and because the same
 //! inputs must give the same bytes: `+ - * /` take an integer and a fraction together (and refuse integers beyond 2^53 there, instead
@@ -18,6 +19,7 @@ mod arithmetic;
 mod compare;
 mod fault;
 mod json;
+mod pattern;
 mod program;
 mod reads;
 mod rewrite;
@@ -37,6 +39,9 @@ pub const SOURCE_BYTES_MAX: usize = 4096;
 
 /// Largest result of an expression, in bytes of JSON (estimated).
 pub const RESULT_BYTES_MAX: usize = 64 * 1024;
+
+/// Deepest nesting of a result: that of a document from outside, and half of what a reader of JSON follows.
+pub const RESULT_DEPTH_MAX: usize = 64;
 
 /// Steps that one evaluation may take.
 pub const FUEL: u64 = 100_000;

@@ -24,10 +24,18 @@ pub enum Error {
     /// The key is empty: an event without a business key cannot be correlated.
     #[error("empty key")]
     Empty,
+    /// A character that no console or log shows faithfully.
+    #[error("the key has the control character U+{code:04X} at byte {at}: remove it")]
+    Control {
+        /// Where in the raw key.
+        at: usize,
+        /// Its code point.
+        code: u32,
+    },
     /// The text does not follow the grammar.
     #[error("`{text}` is not {expected}")]
     Malformed {
-        /// The text.
+        /// The text, cut to 128 characters, without those that cannot be shown.
         text: String,
         /// What was expected there.
         expected: &'static str,
@@ -43,10 +51,14 @@ impl SagaId {
     /// The id of the instance of `definition` for the raw business key `key`.
     ///
     /// # Errors
-    /// [`Error::Empty`] and [`Error::TooLong`].
+    /// [`Error::Empty`], [`Error::TooLong`] and [`Error::Control`].
     pub fn new(definition: &str, key: &str) -> Result<Self, Error> {
         if key.is_empty() {
             return Err(Error::Empty);
+        }
+        if let Some((at, c)) = key.char_indices().find(|(_, c)| is_unprintable(*c)) {
+            let code = u32::from(c);
+            return Err(Error::Control { at, code });
         }
         Self::bounded(format!("{definition}/{}", encode_key(key)))
     }
@@ -74,7 +86,7 @@ impl SagaId {
     /// [`Error::Malformed`] and [`Error::TooLong`].
     pub fn parse(text: &str) -> Result<Self, Error> {
         let malformed = || Error::Malformed {
-            text: text.to_owned(),
+            text: shown(text),
             expected: "a saga id `<definition>/<key>`",
         };
         let (definition, rest) = text.split_once('/').ok_or_else(malformed)?;
@@ -86,7 +98,7 @@ impl SagaId {
         });
         if !is_name(definition)
             || !hash_ok
-            || decode_key(key).is_none_or(|k| k.is_empty() || encode_key(&k) != key)
+            || decode_key(key).is_none_or(|k| !is_key(&k) || encode_key(&k) != key)
         {
             return Err(malformed());
         }
@@ -165,7 +177,7 @@ impl CommandId {
     /// [`Error::Malformed`].
     pub fn parse(text: &str) -> Result<Self, Error> {
         let malformed = || Error::Malformed {
-            text: text.to_owned(),
+            text: shown(text),
             expected: "a command id `<saga id>/<step>`",
         };
         let (saga, step) = text.rsplit_once('/').ok_or_else(malformed)?;
@@ -223,6 +235,22 @@ impl<'de> Deserialize<'de> for CommandId {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
+}
+
+/// Is it a control character: of C0 and C1, of lines and paragraphs, or one that turns the direction of what follows?
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// What a message quotes of a text from outside.
+fn shown(text: &str) -> String {
+    let plain = |c| if is_unprintable(c) { '\u{fffd}' } else { c };
+    text.chars().take(128).map(plain).collect()
+}
+
+/// Can this raw text be a business key?
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(is_unprintable)
 }
 
 /// Is `text` a name of a definition or a step: `[A-Za-z0-9_-]+`?

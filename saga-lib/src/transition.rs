@@ -57,6 +57,9 @@ pub enum Applied {
     Rejected(String),
 }
 
+/// Inputs after which a running instance is parked. An operator's `retry` lets it apply as many again.
+pub const HISTORY_MAX: u64 = 25_000;
+
 /// Why an input had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
@@ -279,6 +282,11 @@ fn change(
     let (before, mark) = (instance.clone(), effects.len());
     let mut turn = Turn::new(definition, instance, input, effects);
     match dispatch(&mut turn, input) {
+        Ok(Applied::Changed) if is_too_long(&before, input) => {
+            *instance = before;
+            effects.truncate(mark);
+            hold(definition, instance, input, too_long(), effects)
+        }
         Ok(Applied::Changed) => {
             turn.seal();
             Applied::Changed
@@ -319,6 +327,21 @@ fn dispatch(turn: &mut Turn<'_>, input: &Input) -> Result<Applied, Halt> {
         finish::conclude(turn)?;
     }
     Ok(applied)
+}
+
+/// Has the instance applied so many inputs that somebody should look before it goes on? Asked once per [`HISTORY_MAX`]: parking counts
+/// as an input, too.
+fn is_too_long(instance: &Instance, input: &Input) -> bool {
+    let goes_on = matches!(instance.status, Status::Running | Status::Compensating);
+    let full = instance.revision > 0 && instance.revision.is_multiple_of(HISTORY_MAX);
+    goes_on && full && !matches!(input.kind, Kind::Signal(_))
+}
+
+fn too_long() -> Halt {
+    let detail = format!(
+        "{HISTORY_MAX} inputs were applied: it may go round in circles; `retry` lets it apply as many again"
+    );
+    Halt::program(None, detail)
 }
 
 /// Is this an instance to which nothing was applied, not even its trigger?

@@ -12,9 +12,13 @@ use saga_lib::id::SagaId;
 
 use crate::headers;
 use crate::record::{Headers, Outgoing, Partition, Received};
-use crate::topics::Topics;
+use crate::topics::{self, Topics};
 
 use family::Family;
+
+/// Largest dead letter: the topic's limit, less what a batch of one record adds. Of a larger record the value is left out, then the
+/// headers, then the key: its place tells where it stands, and a record that cannot even be set aside would stop its partition.
+pub const RECORD_BYTES_MAX: usize = topics::MESSAGE_BYTES_MAX - 1024;
 
 /// Longest message in a header, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 1024;
@@ -63,6 +67,8 @@ pub struct DeadLetter {
     pub group: String,
     /// How often it was delivered.
     pub delivery_count: u32,
+    /// What was too large to be kept (`value`, `headers`, `key`), with the record's size: it still stands in its place, perhaps.
+    pub left_out: Option<String>,
     /// Original key.
     pub key: Option<Vec<u8>>,
     /// Original value.
@@ -101,16 +107,73 @@ pub fn encode(topics: &Topics, original: &Received, cause: &Cause) -> Outgoing {
         || (&original.partition, original.offset),
         |letter| (&letter.partition, letter.offset),
     );
-    let mut headers = without(&original.headers, &[headers::DLQ_PREFIX]);
-    headers.push(headers::DLQ_TOPIC, partition.topic.as_str());
-    headers.push(headers::DLQ_PARTITION, partition.number.to_string());
-    headers.push(headers::DLQ_OFFSET, offset.to_string());
+    let place = Place {
+        partition,
+        offset,
+        left_out: kept.as_ref().and_then(|letter| letter.left_out.as_deref()),
+    };
+    let parts = [LeftOut::Value, LeftOut::Headers, LeftOut::Key];
+    let with = |count| letter(topics, original, &place, cause, &parts[..count]);
+    let fits = |letter: &Outgoing| letter.size() <= RECORD_BYTES_MAX;
+    let found = (0..parts.len()).map(with).find(fits);
+    found.unwrap_or_else(|| with(parts.len()))
+}
+
+/// Where the record first stood.
+struct Place<'a> {
+    partition: &'a Partition,
+    offset: i64,
+    /// What was left out when it was set aside before.
+    left_out: Option<&'a str>,
+}
+
+/// A part of a record that is too large to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LeftOut {
+    Value,
+    Headers,
+    Key,
+}
+
+impl LeftOut {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Headers => "headers",
+            Self::Key => "key",
+        }
+    }
+}
+
+fn letter(
+    topics: &Topics,
+    original: &Received,
+    place: &Place<'_>,
+    cause: &Cause,
+    left_out: &[LeftOut],
+) -> Outgoing {
+    let keeps = |part| !left_out.contains(&part);
+    let mut headers = match keeps(LeftOut::Headers) {
+        true => without(&original.headers, &[headers::DLQ_PREFIX]),
+        false => Headers::default(),
+    };
+    headers.push(headers::DLQ_TOPIC, place.partition.topic.as_str());
+    headers.push(headers::DLQ_PARTITION, place.partition.number.to_string());
+    headers.push(headers::DLQ_OFFSET, place.offset.to_string());
     push_cause(&mut headers, cause);
+    if !left_out.is_empty() {
+        let words: Vec<_> = left_out.iter().map(|part| part.word()).collect();
+        let bytes = original.size();
+        let told = format!("{} of a record of {bytes} bytes", words.join(", "));
+        headers.push(headers::DLQ_LEFT_OUT, told);
+    } else if let Some(told) = place.left_out {
+        headers.push(headers::DLQ_LEFT_OUT, told);
+    }
     Outgoing {
         topic: topics.dead_letter(&original.partition.topic),
         partition: None,
-        key: original.key.clone(),
-        value: original.value.clone(),
+        key: original.key.clone().filter(|_| keeps(LeftOut::Key)),
+        value: original.value.clone().filter(|_| keeps(LeftOut::Value)),
         headers,
     }
 }
@@ -165,6 +228,7 @@ pub fn decode(record: &Received) -> Result<DeadLetter, Error> {
         saga: headers.text(headers::DLQ_SAGA).map(str::to_owned),
         definition: headers.text(headers::DLQ_DEFINITION).map(str::to_owned),
         group: lossy(headers, family.group),
+        left_out: headers.text(headers::DLQ_LEFT_OUT).map(str::to_owned),
         delivery_count: deliveries.and_then(|n| n.try_into().ok()).unwrap_or(1),
         key: record.key.clone(),
         value: record.value.clone(),

@@ -96,6 +96,8 @@ pub const DLQ_DELIVERY_COUNT: &str = "__dlq.errors.delivery.count";
 pub const DLQ_MESSAGE: &str = "__dlq.errors.message";
 /// Why, from a closed list.
 pub const DLQ_CLASS: &str = "__dlq.errors.class";
+/// What of the record was too large to be kept.
+pub const DLQ_LEFT_OUT: &str = "__dlq.errors.leftout";
 /// Stage that set it aside.
 pub const DLQ_STAGE: &str = "__dlq.errors.stage";
 /// Saga it belongs to, if that is known.

@@ -25,6 +25,8 @@
 //!
 //! Absent on purpose: the types, which are `saga_lib::id`'s.
 
+use saga_lib::id;
+
 pub use saga_lib::id::{CommandId, ID_BYTES_MAX, SagaId};
 
 /// Why a text cannot be a business key or a foreign id.
@@ -46,7 +48,7 @@ pub enum Error {
         /// The limit.
         max: usize,
     },
-    /// A control character, which no console or log shows faithfully.
+    /// A control character (of direction or line, too), which no console or log shows faithfully.
     #[error("{what} has the control character U+{code:04X} at byte {at}: remove it")]
     Control {
         /// Which text.
@@ -82,7 +84,7 @@ pub fn check_text_within(what: &str, text: &str, max: usize) -> Result<(), Error
             max,
         });
     }
-    match text.char_indices().find(|(_, c)| c.is_control()) {
+    match text.char_indices().find(|(_, c)| id::is_unprintable(*c)) {
         None => Ok(()),
         Some((at, c)) => Err(Error::Control {
             what: what(),

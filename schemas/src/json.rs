@@ -2,7 +2,8 @@
 //!
 //! Numbers: an integer up to 2^53 in magnitude and a decimal that a double reproduces digit by digit become numbers; any other number
 //! (`9007199254740993`, `0.12345678901234567890`, `1e999999`) is **kept as text**, so no amount of money is ever rounded on the way
-//! through. A document has at most 1 MiB and 64 levels. Refused beyond RFC 8259: duplicate keys, NUL, lone surrogates.
+//! through. A document has at most 1 MiB and 64 levels, and its values take at most [`MEMORY_BYTES_MAX`], counted before they are made:
+//! an object of one short key takes a hundred times its text. Refused beyond RFC 8259: duplicate keys, NUL, lone surrogates.
 //!
 //! Absent on purpose: a lenient mode, comments, and streaming; `serde_json` reads what Skald itself wrote where types are known.
 
@@ -14,6 +15,14 @@ use scan::Scanner;
 
 /// Largest document from outside, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Most memory for the values of a document, in bytes: twice what 1 MiB of ordinary objects takes.
+pub const MEMORY_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Rough cost of a value in a list, of an entry of an object, and of an object's first node, in bytes: what the allocator sees at most.
+const ITEM_BYTES: usize = 64;
+const ENTRY_BYTES: usize = 160;
+const OBJECT_BYTES: usize = 480;
 
 /// Deepest nesting of objects and arrays.
 pub const DEPTH_MAX: usize = 64;
@@ -39,6 +48,14 @@ pub enum Error {
     #[error("byte {at}: nested deeper than {DEPTH_MAX} levels; flatten the document")]
     TooDeep {
         /// The bracket that is one too many.
+        at: usize,
+    },
+    /// Many small values, which take far more memory than text.
+    #[error(
+        "byte {at}: its values would take more than {MEMORY_BYTES_MAX} bytes of memory; send fewer, or a reference"
+    )]
+    TooManyValues {
+        /// The value that is one too many.
         at: usize,
     },
     /// A key occurs twice in one object: readers disagree which one counts.
@@ -124,6 +141,7 @@ pub(crate) fn decimal_parts(text: &str) -> Option<(bool, String, i64)> {
 }
 
 fn value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Value, Error> {
+    scanner.charge(ITEM_BYTES)?;
     match scanner.peek() {
         Some(b'{') => object(scanner, depth + 1),
         Some(b'[') => array(scanner, depth + 1),
@@ -142,7 +160,9 @@ fn object(scanner: &mut Scanner<'_>, depth: usize) -> Result<Value, Error> {
     if scanner.take(b'}') {
         return Ok(Value::Object(map));
     }
+    scanner.charge(OBJECT_BYTES)?;
     loop {
+        scanner.charge(ENTRY_BYTES)?;
         scanner.skip_space();
         let at = scanner.at();
         let key = scanner.string()?;

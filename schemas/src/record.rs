@@ -71,11 +71,21 @@ pub struct Received {
 }
 
 impl Received {
+    /// Bytes of key, value and headers, as [`Outgoing::size`] counts them.
+    pub fn size(&self) -> usize {
+        size(self.key.as_ref(), self.value.as_ref(), &self.headers)
+    }
+
     /// `topic/partition/offset`: the record's identity where it brings none of its own.
     pub fn position(&self) -> String {
         let Partition { topic, number } = &self.partition;
         format!("{topic}/{number}/{}", self.offset)
     }
+}
+
+fn size(key: Option<&Vec<u8>>, value: Option<&Vec<u8>>, headers: &Headers) -> usize {
+    let headers: usize = headers.0.iter().map(|(n, v)| n.len() + v.len() + 4).sum();
+    key.map_or(0, Vec::len) + value.map_or(0, Vec::len) + headers + 32
 }
 
 /// A record to be written.
@@ -96,16 +106,7 @@ pub struct Outgoing {
 impl Outgoing {
     /// Bytes of key, value and headers: what a size limit looks at.
     pub fn size(&self) -> usize {
-        let headers: usize = self
-            .headers
-            .0
-            .iter()
-            .map(|(n, v)| n.len() + v.len() + 4)
-            .sum();
-        self.key.as_ref().map_or(0, Vec::len)
-            + self.value.as_ref().map_or(0, Vec::len)
-            + headers
-            + 32
+        size(self.key.as_ref(), self.value.as_ref(), &self.headers)
     }
 
     /// The record as a reader finds it at this place, if it is written to partition `number`.

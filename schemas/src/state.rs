@@ -25,6 +25,7 @@ mod header;
 mod resend;
 
 use saga_lib::instance::{Instance, Wake};
+use serde::{Deserialize as _, Serialize as _};
 
 pub use header::{HEADER_BYTES_MAX, Header};
 pub use resend::{Resend, TARGET_BYTES_MAX};
@@ -34,6 +35,10 @@ pub const LAYOUT: u16 = 1;
 
 /// Largest document, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
+
+/// Deepest nesting of a body: more than results and payloads of [`crate::json::DEPTH_MAX`] levels make of it, and little enough that
+/// reading a damaged one needs no more stack than a thread has.
+const DEPTH_MAX: usize = 256;
 
 /// How the body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,8 +133,10 @@ pub fn encode_with(
     let failed = |problem: String| Error::Body { problem };
     match codec {
         Codec::MessagePack => {
-            rmp_serde::encode::write_named(&mut out, instance)
-                .map_err(|e| failed(e.to_string()))?;
+            let mut writer = rmp_serde::Serializer::new(&mut out).with_struct_map();
+            writer.unstable_set_max_depth(DEPTH_MAX);
+            let written = instance.serialize(&mut writer);
+            written.map_err(|e| failed(e.to_string()))?;
         }
         Codec::Json => {
             serde_json::to_writer(&mut out, instance).map_err(|e| failed(e.to_string()))?;
@@ -150,7 +157,11 @@ pub fn decode(document: &[u8]) -> Result<Instance, Error> {
     let body = &document[length..];
     let failed = |problem: String| Error::Body { problem };
     let instance: Instance = match header.codec {
-        Codec::MessagePack => rmp_serde::from_slice(body).map_err(|e| failed(e.to_string()))?,
+        Codec::MessagePack => {
+            let mut reader = rmp_serde::Deserializer::from_read_ref(body);
+            reader.set_max_depth(DEPTH_MAX);
+            Instance::deserialize(&mut reader).map_err(|e| failed(e.to_string()))?
+        }
         Codec::Json => serde_json::from_slice(body).map_err(|e| failed(e.to_string()))?,
     };
     header.check(&instance)?;

@@ -14,6 +14,8 @@ mod examples;
 mod faults;
 #[path = "system/forward.rs"]
 mod forward;
+#[path = "system/hostile.rs"]
+mod hostile;
 #[path = "system/input.rs"]
 mod input;
 #[path = "system/limit.rs"]

@@ -209,8 +209,13 @@ impl Sender<'_> {
     }
 }
 
-/// Signing what came without a signature would make a forged record a genuine one.
+/// Signing what came without a signature would make a forged record a genuine one; half a record would be another one.
 fn refusal(letter: &DeadLetter, in_lane: bool, options: Options) -> Option<String> {
+    if let Some(part) = &letter.left_out {
+        return Some(format!(
+            "it lacks the {part}, which was too large to be set aside; publish the record again, smaller"
+        ));
+    }
     let unsigned = in_lane && letter.class == "unsigned" && !options.trust_unsigned;
     unsigned.then(|| {
         "it was set aside because it was not signed; look at it, then replay it with --trust-unsigned".into()

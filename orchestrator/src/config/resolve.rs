@@ -239,8 +239,8 @@ fn batch(typed: &typed::Batch) -> Result<Bounds, Error> {
     Ok(bounds)
 }
 
-/// A store script takes at most a few thousand arguments, and a larger batch only delays its first record.
-const RECORDS_MAX: usize = 10_000;
+/// A store script of more documents blocks the server for too long, and a larger batch only delays its first record.
+const RECORDS_MAX: usize = 1_000;
 
 fn ingress(typed: &typed::Ingress) -> Result<limit::Bounds, Error> {
     let default = limit::Bounds::default();

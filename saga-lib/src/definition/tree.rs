@@ -20,6 +20,9 @@ const DEPTH_MAX: usize = 48;
 /// Most nodes.
 const NODES_MAX: usize = 20_000;
 
+/// Most keys of one mapping: each is compared with those before it, and with every key of the language if it is none.
+const KEYS_MAX: usize = 1_000;
+
 /// A node.
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -205,7 +208,13 @@ impl Builder {
         let tree = Tree { span, kind };
         match self.open.last_mut().map(|frame| &mut frame.content) {
             Some(Content::List(items)) => items.push(tree),
-            Some(Content::Map(entries, key)) => put_in_map(entries, key, tree, context),
+            Some(Content::Map(entries, key)) => {
+                put_in_map(entries, key, tree, context);
+                if entries.len() > KEYS_MAX {
+                    let message = format!("more than {KEYS_MAX} keys in one mapping");
+                    return Err(Box::new(Diagnostic::new(codes::BUDGET, span, message)));
+                }
+            }
             None if self.documents <= 1 => self.root = Some(tree),
             None => {}
         }

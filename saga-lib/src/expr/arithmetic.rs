@@ -13,12 +13,13 @@ use cel::{Context, ExecutionError, Value};
 use super::FUEL;
 use super::compare::{COMPARE, compare};
 use super::fault::with_kind;
+use super::pattern::{MATCHES, Patterns, matches};
 
 /// Integers up to this one have an exact `f64`.
 const EXACT_MAX: u64 = 1 << 53;
 
 /// Bytes of text that weigh as much as one element.
-const BYTES_PER_STEP: usize = 64;
+pub(super) const BYTES_PER_STEP: usize = 64;
 
 /// Names of the functions that the rewritten tree calls; `@` cannot be written in a source.
 pub(super) const ADD: &str = "@add";
@@ -50,7 +51,15 @@ impl Fuel {
         self.0.load(Ordering::Relaxed) == 0
     }
 
-    fn pay(&self, steps: u64) -> Result<(), ExecutionError> {
+    /// Pays for what two operands have beyond that of scalars, which their nodes of the tree have paid.
+    pub(super) fn pay_operands(&self, a: &Value, b: &Value) -> Result<(), ExecutionError> {
+        match weight(a) + weight(b) {
+            2 => Ok(()),
+            steps => self.pay(steps),
+        }
+    }
+
+    pub(super) fn pay(&self, steps: u64) -> Result<(), ExecutionError> {
         let left = self.0.load(Ordering::Relaxed).saturating_sub(steps);
         self.0.store(left, Ordering::Relaxed);
         if left == 0 {
@@ -68,15 +77,39 @@ pub(super) fn budget_message() -> String {
 /// Adds the functions that the rewritten tree calls.
 pub(super) fn register(context: &mut Context<'_, '_>, fuel: &Fuel) -> Result<(), String> {
     let (adding, paying, walking) = (fuel.clone(), fuel.clone(), fuel.clone());
+    let (comparing, patterns) = (fuel.clone(), Patterns::default());
+    let matching = fuel.clone();
     let added = context
         .add_function(ADD, move |a: Value, b: Value| add(&adding, a, b))
-        .and_then(|()| context.add_function(SUBTRACT, subtract))
-        .and_then(|()| context.add_function(MULTIPLY, multiply))
-        .and_then(|()| context.add_function(DIVIDE, divide))
-        .and_then(|()| context.add_function(COMPARE, compare))
+        .and_then(|()| context.add_function(SUBTRACT, paid(fuel, subtract)))
+        .and_then(|()| context.add_function(MULTIPLY, paid(fuel, multiply)))
+        .and_then(|()| context.add_function(DIVIDE, paid(fuel, divide)))
+        .and_then(|()| {
+            context.add_function(COMPARE, move |a: Value, b: Value, place: i64| {
+                comparing.pay_operands(&a, &b)?;
+                compare(a, b, place)
+            })
+        })
+        .and_then(|()| {
+            context.add_function(MATCHES, move |text: Value, pattern: Value| {
+                matches(&matching, &patterns, &text, &pattern)
+            })
+        })
         .and_then(|()| context.add_function(PAY, move |v: Value| pay(&paying, v)))
         .and_then(|()| context.add_function(WALK, move |v: Value, n: i64| walk(&walking, v, n)));
     added.map_err(|e| e.to_string())
+}
+
+/// An operator that pays for its operands: the evaluator copies them, however little the operator looks at.
+fn paid(
+    fuel: &Fuel,
+    operator: fn(Value, Value) -> Outcome,
+) -> impl Fn(Value, Value) -> Outcome + use<> {
+    let fuel = fuel.clone();
+    move |a, b| {
+        fuel.pay_operands(&a, &b)?;
+        operator(a, b)
+    }
 }
 
 fn add(fuel: &Fuel, a: Value, b: Value) -> Outcome {
@@ -164,14 +197,17 @@ fn pay(fuel: &Fuel, value: Value) -> Outcome {
     Ok(value)
 }
 
-/// What a walk over `value` with a body of `nodes` nodes costs, paid before it starts.
+/// What a walk over `value` with a body of `nodes` nodes costs, paid before its body starts.
 fn walk(fuel: &Fuel, value: Value, nodes: i64) -> Outcome {
+    // The evaluator copies what it walks over, with everything inside.
+    let copied = weight(&value);
     let (length, walked) = match value {
         Value::Map(map) => (map.map.len(), sorted_keys(&map)),
         Value::List(items) => (items.len(), Value::List(items)),
         other => return Err(error(format!("{} is not a list", with_kind(&other)))),
     };
-    fuel.pay((length as u64).saturating_mul(nodes.unsigned_abs()))?;
+    let bodies = (length as u64).saturating_mul(nodes.unsigned_abs());
+    fuel.pay(bodies.saturating_add(copied))?;
     Ok(walked)
 }
 
@@ -183,7 +219,7 @@ fn sorted_keys(map: &Map) -> Value {
 }
 
 /// How large a value is, in steps.
-fn weight(value: &Value) -> u64 {
+pub(super) fn weight(value: &Value) -> u64 {
     match value {
         Value::String(s) => 1 + (s.len() / BYTES_PER_STEP) as u64,
         Value::Bytes(b) => 1 + (b.len() / BYTES_PER_STEP) as u64,
@@ -193,7 +229,7 @@ fn weight(value: &Value) -> u64 {
     }
 }
 
-fn error(message: String) -> ExecutionError {
+pub(super) fn error(message: String) -> ExecutionError {
     ExecutionError::FunctionError {
         function: String::new(),
         message,

@@ -10,7 +10,7 @@ use cel::Value as Cel;
 use cel::objects::Key;
 use serde_json::{Map, Number, Value};
 
-use super::RESULT_BYTES_MAX;
+use super::{RESULT_BYTES_MAX, RESULT_DEPTH_MAX};
 
 /// Text shown of a scalar, in characters.
 const SHOWN_CHARS_MAX: usize = 64;
@@ -29,14 +29,46 @@ pub(super) fn to_cel(value: &Value) -> Cel {
 
 /// The JSON form of `value`, if it has one that is small enough.
 pub(super) fn from_cel(value: &Cel) -> Result<Value, String> {
-    let mut room = RESULT_BYTES_MAX;
-    convert(value, &mut room)
+    convert(value, &mut Room::new())
 }
 
 /// Is `value` small enough for a result?
 pub(super) fn check_size(value: &Value) -> Result<(), String> {
-    let mut room = RESULT_BYTES_MAX;
-    measure(value, &mut room)
+    measure(value, &mut Room::new())
+}
+
+/// What a result may still take.
+struct Room {
+    bytes: usize,
+    levels: usize,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self {
+            bytes: RESULT_BYTES_MAX,
+            levels: RESULT_DEPTH_MAX,
+        }
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), String> {
+        self.bytes = self
+            .bytes
+            .checked_sub(bytes)
+            .ok_or_else(|| format!("the result is larger than {RESULT_BYTES_MAX} bytes"))?;
+        Ok(())
+    }
+
+    /// One level further in, for as long as `f` runs.
+    fn inside<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, String>) -> Result<T, String> {
+        self.levels = self
+            .levels
+            .checked_sub(1)
+            .ok_or_else(|| format!("the result nests deeper than {RESULT_DEPTH_MAX} levels"))?;
+        let result = f(self);
+        self.levels += 1;
+        result
+    }
 }
 
 /// What `value` is, for people: a scalar by its text, anything else by its kind and size.
@@ -89,8 +121,8 @@ fn object_to_cel(fields: &Map<String, Value>) -> Cel {
     Cel::from(map)
 }
 
-fn convert(value: &Cel, room: &mut usize) -> Result<Value, String> {
-    take(room, 8)?;
+fn convert(value: &Cel, room: &mut Room) -> Result<Value, String> {
+    room.take(8)?;
     Ok(match value {
         Cel::Null => Value::Null,
         Cel::Bool(b) => Value::Bool(*b),
@@ -98,20 +130,20 @@ fn convert(value: &Cel, room: &mut usize) -> Result<Value, String> {
         Cel::UInt(u) => Value::from(*u),
         Cel::Float(f) => Value::Number(finite(*f)?),
         Cel::String(s) => {
-            take(room, s.len())?;
+            room.take(s.len())?;
             Value::String(s.to_string())
         }
-        Cel::List(items) => Value::Array(convert_list(items, room)?),
-        Cel::Map(map) => Value::Object(convert_map(&map.map, room)?),
+        Cel::List(items) => Value::Array(room.inside(|room| convert_list(items, room))?),
+        Cel::Map(map) => Value::Object(room.inside(|room| convert_map(&map.map, room))?),
         other => return Err(format!("the result is {}", with_article(kind(other)))),
     })
 }
 
-fn convert_list(items: &[Cel], room: &mut usize) -> Result<Vec<Value>, String> {
+fn convert_list(items: &[Cel], room: &mut Room) -> Result<Vec<Value>, String> {
     items.iter().map(|item| convert(item, room)).collect()
 }
 
-fn convert_map(map: &HashMap<Key, Cel>, room: &mut usize) -> Result<Map<String, Value>, String> {
+fn convert_map(map: &HashMap<Key, Cel>, room: &mut Room) -> Result<Map<String, Value>, String> {
     // Sorted before the conversion, so that even the fault is the same whatever the hashes are.
     let mut entries: Vec<(&Key, &Cel)> = map.iter().collect();
     entries.sort_by(|a, b| a.0.cmp(b.0));
@@ -120,7 +152,7 @@ fn convert_map(map: &HashMap<Key, Cel>, room: &mut usize) -> Result<Map<String, 
         let Key::String(key) = key else {
             return Err(format!("the key `{key}` of an object is not text"));
         };
-        take(room, key.len())?;
+        room.take(key.len())?;
         object.insert(key.to_string(), convert(value, room)?);
     }
     Ok(object)
@@ -130,24 +162,21 @@ fn finite(f: f64) -> Result<Number, String> {
     Number::from_f64(f).ok_or_else(|| format!("the result {f} is not a number of JSON"))
 }
 
-fn measure(value: &Value, room: &mut usize) -> Result<(), String> {
-    take(room, 8)?;
+fn measure(value: &Value, room: &mut Room) -> Result<(), String> {
+    room.take(8)?;
     match value {
-        Value::String(s) => take(room, s.len()),
-        Value::Array(items) => items.iter().try_for_each(|item| measure(item, room)),
-        Value::Object(fields) => fields.iter().try_for_each(|(key, value)| {
-            take(room, key.len())?;
-            measure(value, room)
+        Value::String(s) => room.take(s.len()),
+        Value::Array(items) => {
+            room.inside(|room| items.iter().try_for_each(|item| measure(item, room)))
+        }
+        Value::Object(fields) => room.inside(|room| {
+            fields.iter().try_for_each(|(key, value)| {
+                room.take(key.len())?;
+                measure(value, room)
+            })
         }),
         _ => Ok(()),
     }
-}
-
-fn take(room: &mut usize, bytes: usize) -> Result<(), String> {
-    *room = room
-        .checked_sub(bytes)
-        .ok_or_else(|| format!("the result is larger than {RESULT_BYTES_MAX} bytes"))?;
-    Ok(())
 }
 
 fn with_article(kind: &str) -> String {

@@ -5,6 +5,7 @@
 use cel::IdedExpr;
 use cel::common::ast::{EntryExpr, Expr as Node, LiteralValue, operators};
 
+use super::arithmetic::PAY;
 use super::compare::COMPARE;
 
 /// A value that an expression reads.
@@ -48,6 +49,10 @@ impl Walk {
         }
         match &tree.expr {
             Node::Select(select) => self.visit(&select.operand, asks, &[]),
+            Node::Call(call) if call.func_name == PAY => {
+                let paid = call.args.iter();
+                paid.for_each(|arg| self.visit(arg, asks, compared));
+            }
             Node::Call(call) => {
                 let asks = call.args.iter().any(is_null);
                 let compares = matches!(call.func_name.as_str(), COMPARE | operators::IN);

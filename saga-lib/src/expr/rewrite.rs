@@ -9,7 +9,8 @@ use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SelectExpr, operators,
 };
 
-use super::{CompileError, arithmetic, compare, is_word_of_cel};
+use super::arithmetic::BYTES_PER_STEP;
+use super::{CompileError, arithmetic, compare, is_word_of_cel, pattern};
 
 /// Deepest syntax tree. The evaluator descends recursively, an unoptimised build of it takes up to 40 KiB of stack for each level, and
 /// a thread may have no more than 2 MiB.
@@ -99,12 +100,18 @@ impl Pass {
     }
 
     fn call(&mut self, call: &mut CallExpr) -> Result<(), CompileError> {
+        if reads_all(call) {
+            // The calls around its arguments.
+            self.depth += 1;
+        }
+        let depth = self.depth;
         if let Some(target) = &mut call.target {
             self.run(target)?;
         }
         for arg in &mut call.args {
             self.run(arg)?;
         }
+        self.depth = depth - usize::from(reads_all(call));
         let operator = !call
             .func_name
             .bytes()
@@ -112,6 +119,17 @@ impl Pass {
             .is_some_and(|b| b.is_ascii_alphabetic());
         if !operator && !FUNCTIONS.contains(&call.func_name.as_str()) {
             return Err(refused(&format!("no function `{}`", call.func_name)));
+        }
+        if reads_all(call) {
+            let read = call.target.as_deref_mut().into_iter().chain(&mut call.args);
+            // What is written in a list has paid, element by element.
+            read.filter(|arg| !matches!(arg.expr, Expr::List(_)))
+                .for_each(pays);
+        }
+        if call.func_name == "matches" {
+            let target = call.target.take().map(|target| *target);
+            call.args.splice(0..0, target);
+            pattern::MATCHES.clone_into(&mut call.func_name);
         }
         if call.target.is_none() && !appends(call) {
             rename(call);
@@ -152,7 +170,7 @@ impl Pass {
     fn entry(&mut self, entry: &mut EntryExpr) -> Result<(), CompileError> {
         match entry {
             EntryExpr::MapEntry(entry) => {
-                self.run(&mut entry.key)?;
+                self.element(&mut entry.key)?;
                 self.element(&mut entry.value)
             }
             EntryExpr::StructField(field) => self.run(&mut field.value),
@@ -163,11 +181,37 @@ impl Pass {
         self.depth += 1;
         self.run(element)?;
         self.depth -= 1;
-        if !matches!(element.expr, Expr::Literal(_)) {
-            let inner = std::mem::take(element);
-            *element = called(arithmetic::PAY, vec![inner]);
-        }
+        pays(element);
         Ok(())
+    }
+}
+
+/// Functions that look at all of a text or list, and are paid for by its size: a walk would repeat them.
+const READERS: [&str; 7] = [
+    "contains",
+    "double",
+    "endsWith",
+    "int",
+    "startsWith",
+    "string",
+    operators::IN,
+];
+
+fn reads_all(call: &CallExpr) -> bool {
+    READERS.contains(&call.func_name.as_str())
+}
+
+/// Makes the value of `expr` be paid for, unless the source bounds it anyway.
+fn pays(expr: &mut IdedExpr) {
+    let small = match &expr.expr {
+        Expr::Literal(LiteralValue::String(text)) => text.inner().len() <= BYTES_PER_STEP,
+        Expr::Literal(LiteralValue::Bytes(bytes)) => bytes.inner().len() <= BYTES_PER_STEP,
+        Expr::Literal(_) => true,
+        _ => false,
+    };
+    if !small {
+        let inner = std::mem::take(expr);
+        *expr = called(arithmetic::PAY, vec![inner]);
     }
 }
 

@@ -30,7 +30,7 @@ pub enum IncidentKind {
     Poison,
     /// The definition said so (`catch: park`).
     Declared,
-    /// The program asks for what this release cannot run: a node kind, or too many nodes in one transition.
+    /// The program asks for what this release cannot run: a node kind, too many nodes in one transition, or too many inputs.
     Program,
 }
 

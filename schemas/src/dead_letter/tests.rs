@@ -213,3 +213,65 @@ proptest! {
         let _ = encode(&topics(), &record, &cause());
     }
 }
+
+/// A record of this many bytes in each part.
+fn of_sizes(key: usize, value: usize, header: usize) -> Received {
+    Received {
+        key: Some(vec![b'k'; key]),
+        value: Some(vec![b'v'; value]),
+        headers: Headers::default().with("h", vec![b'h'; header]),
+        ..original("orders")
+    }
+}
+
+#[test]
+fn what_no_topic_takes_is_left_out_and_said() {
+    let limit = crate::topics::MESSAGE_BYTES_MAX;
+    for (sizes, kept, told) in [
+        ((1, limit - 2000, 1), (true, true, true), None),
+        ((1, limit, 1), (true, false, true), Some("value of")),
+        ((1, 64 << 20, 1), (true, false, true), Some("value of")),
+        (
+            (1, 1, limit),
+            (true, false, false),
+            Some("value, headers of"),
+        ),
+        (
+            (limit, 1, 1),
+            (false, false, false),
+            Some("value, headers, key of"),
+        ),
+    ] {
+        let original = of_sizes(sizes.0, sizes.1, sizes.2);
+        let out = encode(&topics(), &original, &cause());
+        assert!(out.size() <= RECORD_BYTES_MAX, "{sizes:?}");
+        let letter = decode(&out.received(0, 7, 9)).unwrap();
+        let has = (
+            letter.key.is_some(),
+            letter.value.is_some(),
+            letter.headers.bytes("h").is_some(),
+        );
+        assert_eq!(has, kept, "{sizes:?}");
+        assert_eq!((letter.partition, letter.offset), (original.partition, 42));
+        assert_eq!(letter.class, "undecodable");
+        let left_out = letter.left_out.unwrap_or_default();
+        assert!(left_out.starts_with(told.unwrap_or("")), "{left_out}");
+        assert_eq!(left_out.is_empty(), told.is_none());
+    }
+}
+
+#[test]
+fn what_was_left_out_is_still_said_when_it_is_set_aside_again() {
+    let first = encode(&topics(), &of_sizes(1, 3 << 20, 1), &cause()).received(0, 7, 9);
+    let again = encode(&topics(), &first, &cause()).received(0, 8, 10);
+    let said = |record| decode(record).unwrap().left_out;
+    assert!(said(&first).is_some());
+    assert_eq!(said(&first), said(&again));
+    // Only Skald says so.
+    let mut forged = original("orders");
+    forged.headers.push(crate::headers::DLQ_LEFT_OUT, "value");
+    assert_eq!(
+        said(&encode(&topics(), &forged, &cause()).received(0, 7, 9)),
+        None
+    );
+}

@@ -4,7 +4,7 @@
 
 use serde_json::{Number, Value};
 
-use super::{DEPTH_MAX, Error};
+use super::{DEPTH_MAX, Error, MEMORY_BYTES_MAX};
 
 /// The largest magnitude up to which every integer is a double.
 const SAFE_INTEGER: u64 = 1 << 53;
@@ -13,11 +13,21 @@ const SAFE_INTEGER: u64 = 1 << 53;
 pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    /// Memory that may still be used.
+    left: usize,
 }
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        let left = MEMORY_BYTES_MAX;
+        Self { text, at: 0, left }
+    }
+
+    /// Counts memory before it is used.
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Error> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or(Error::TooManyValues { at: self.at })?;
+        Ok(())
     }
 
     pub(super) fn at(&self) -> usize {

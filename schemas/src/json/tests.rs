@@ -230,3 +230,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn many_small_values_are_refused_before_they_fill_the_memory() {
+    let many = |item: &str, count| format!("[{}]", vec![item; count].join(","));
+    let refused = many(r#"{"":0}"#, 149_000);
+    assert!(refused.len() <= DOCUMENT_BYTES_MAX);
+    let error = parse(refused.as_bytes()).unwrap_err();
+    assert!(matches!(error, Error::TooManyValues { .. }), "{error}");
+    // As many values as fit into a document, one object with as many keys, and ordinary objects all pass.
+    let keys: Vec<_> = (0..100_000).map(|n| format!("\"{n:05}\":0")).collect();
+    let line = r#"{"sku":"book-12345","count":2,"price":12.5,"gift":false,"note":"with the usual wrapping, please"}"#;
+    for good in [
+        many("0", 500_000),
+        format!("{{{}}}", keys.join(",")),
+        many(line, 10_000),
+    ] {
+        assert!(good.len() <= DOCUMENT_BYTES_MAX);
+        assert!(parse(good.as_bytes()).is_ok(), "{}", &good[..60]);
+    }
+}

@@ -42,6 +42,9 @@ fn object(letter: &DeadLetter) -> Value {
     object["group"] = json!(letter.group);
     object["key"] = bytes(letter.key.as_deref());
     object["value"] = bytes(letter.value.as_deref());
+    if let Some(part) = &letter.left_out {
+        object["left_out"] = json!(part);
+    }
     object["headers"] = headers(letter)
         .map(|(name, value)| json!({ "name": name, "value": value }))
         .collect();
@@ -84,9 +87,11 @@ fn text(letter: &DeadLetter) -> String {
             "  definition  {}",
             row.definition.as_deref().unwrap_or("none")
         ),
-        String::new(),
-        "Headers".into(),
     ];
+    if let Some(part) = &letter.left_out {
+        lines.push(format!("  left out    {}", printable(part)));
+    }
+    lines.extend([String::new(), "Headers".into()]);
     lines.extend(headers(letter).map(|(name, value)| format!("  {name}: {}", printable(&value))));
     for (title, part) in [("Key", &letter.key), ("Value", &letter.value)] {
         let part = part.as_deref().map(shown);

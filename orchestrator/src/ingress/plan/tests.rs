@@ -107,6 +107,7 @@ fn dead_letters_that_come_back_are_counted_by_their_original_topic() {
         definition: None,
         group: "skald.ingress".into(),
         delivery_count: 1,
+        left_out: None,
         key: None,
         value: Some(value.as_bytes().to_vec()),
         headers: Headers::default().with("type", r#type),

@@ -5,8 +5,8 @@
 use super::super::codes;
 use super::super::fields::{
     ALTERNATIVE, ARM, AWAITED, CATCH, COMPENSATE, CONTRACT, DEADLINE, FALLBACK, FINAL_PUBLISH,
-    FINALLY, FRAGMENT, OPERATION, OTHERWISE, Object, QUERY, REPLIES, RETRY, SAGA, START, Shape,
-    UNTIL, VARIABLE, VERBS,
+    FINAL_USE, FINALLY, FRAGMENT, OPERATION, OTHERWISE, Object, QUERY, REPLIES, RETRY, SAGA, START,
+    Shape, UNTIL, VARIABLE, VERBS,
 };
 use super::supported;
 
@@ -43,6 +43,7 @@ pub fn reference() -> String {
         &DEADLINE,
         &FINALLY,
         &FINAL_PUBLISH,
+        &FINAL_USE,
     ];
     header.iter().for_each(|object| table(&mut out, object));
     out +=

@@ -175,7 +175,7 @@ pub const FINAL_PUBLISH: Object = Object {
 
 /// The events of a fragment published at the end.
 pub const FINAL_USE: Object = Object {
-    name: "a `use` in `finally`",
+    name: "a `use` of `finally`",
     fields: &[
         required("use", Shape::Text, "A fragment that only publishes."),
         optional("with", Shape::Map(&Shape::Data), "Its arguments."),
@@ -184,7 +184,7 @@ pub const FINAL_USE: Object = Object {
 
 /// Either of the two, for those who describe the language.
 pub const FINAL_EVENT: Object = Object {
-    name: "`finally`: an event or a fragment",
+    name: "an event or a `use` of `finally`",
     fields: &[
         optional("publish", Shape::Topic, "Topic; an event has it, or `use`."),
         optional("type", Shape::Text, "Event type; required with `publish`."),
