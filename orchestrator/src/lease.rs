@@ -61,12 +61,17 @@ impl Lease {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        let (name, holder) = (name.to_owned(), holder.to_owned());
-        let lease = Self(Arc::new(Mutex::new(Box::new(move || {
-            store.lease(&name, &holder, TTL)
-        }))));
+        let lease = Self::of(store, name, holder);
         lease.renew_until(stop.clone());
         Ok(lease)
+    }
+
+    /// A lease that is asked for when it is looked at, and renewed by nobody.
+    pub fn of<S: Store>(mut store: S, name: &str, holder: &str) -> Self {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
+        Self(Arc::new(Mutex::new(Box::new(move || {
+            store.lease(&name, &holder, TTL)
+        }))))
     }
 
     fn renew_until(&self, stop: Stop) {

@@ -9,11 +9,12 @@ mod shell;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use connectors::log::Log;
 use saga_lib::lane::{Effect, Event, Now, Worker};
 
+pub use crate::clock::wall_ms;
 pub use role::{LanePlan, Output, Role};
 pub use shell::Shell;
 pub(crate) use shell::trouble;
@@ -47,12 +48,22 @@ pub enum Error {
     },
 }
 
-/// Milliseconds since 1970 by the wall clock.
-pub fn wall_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+/// Gives the machine an answer, does what it tells, and returns what it asks for next.
+///
+/// # Errors
+/// [`Error::NameTaken`].
+pub fn answer<L: Log, R: Role<L>>(
+    machine: &mut Worker,
+    shell: &mut Shell<L, R>,
+    now: Now,
+    event: Event,
+) -> Result<Option<Effect>, Error> {
+    let mut effects = machine.step(now, event);
+    let asked = effects.pop();
+    for told in effects {
+        shell.told(told)?;
+    }
+    Ok(asked)
 }
 
 /// Runs until asked to stop. Between two transactions only, so that a planned stop leaves nothing open.
@@ -68,18 +79,13 @@ pub fn run<L: Log, R: Role<L>>(
     let mut event = Event::Opened;
     loop {
         let mono_ms = i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let mut effects = machine.step(
-            Now {
-                mono_ms,
-                wall_ms: wall_ms(),
-            },
-            event,
-        );
-        let asked = effects.pop();
-        for told in effects {
-            shell.told(told)?;
-        }
-        let Some(effect) = asked else { return Ok(()) };
+        let now = Now {
+            mono_ms,
+            wall_ms: wall_ms(),
+        };
+        let Some(effect) = answer(machine, shell, now, event)? else {
+            return Ok(());
+        };
         if matches!(effect, Effect::Poll { .. }) {
             if stop.is_stopped() {
                 return Ok(());

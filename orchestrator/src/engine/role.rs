@@ -20,6 +20,7 @@ use super::lanes::Lane;
 use super::timers::Timers;
 use super::timers::bucket::Budget;
 use super::topics::Topics;
+use crate::clock;
 use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::observe::Observer;
@@ -76,7 +77,7 @@ pub struct Engine<S: Store> {
 impl<S: Store> Engine<S> {
     /// An engine that owns nothing yet.
     pub fn new(setup: Setup<S>) -> Self {
-        let now = Instant::now();
+        let now = clock::now();
         Self {
             timers: Timers::new(setup.resends, setup.lanes),
             setup,
@@ -216,13 +217,13 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
         for delivery in log.deliveries_plain(Duration::ZERO) {
             Role::<L>::delivered(self, &delivery);
         }
-        if self.ticked.elapsed() >= TICK {
-            self.ticked = Instant::now();
+        if clock::since(self.ticked) >= TICK {
+            self.ticked = clock::now();
             self.tick(log, machine);
             self.setup.observer.lanes(machine.states());
         }
-        if self.refreshed.elapsed() >= Duration::from_secs(1) {
-            self.refreshed = Instant::now();
+        if clock::since(self.refreshed) >= Duration::from_secs(1) {
+            self.refreshed = clock::now();
             self.unknown.clear();
             if let Err(error) = self.setup.registry.refresh(log) {
                 tracing::debug!(%error, "Definitions could not be read; trying again.");

@@ -9,6 +9,7 @@ use saga_lib::lane::{Effect, Event, Failure, LaneNo, Stable, Trouble, Waiting};
 use schemas::record::Received;
 
 use super::role::{OutputClass, Role};
+use crate::clock;
 use crate::crash;
 use crate::metric::label::{Label, Stage, TransactionPhase};
 use crate::observe::Observer;
@@ -66,8 +67,11 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         }
     }
 
-    /// Effects that are not answered.
-    pub(super) fn told(&mut self, effect: Effect) -> Result<(), super::Error> {
+    /// Does what is told and not answered.
+    ///
+    /// # Errors
+    /// [`super::Error::NameTaken`].
+    pub fn told(&mut self, effect: Effect) -> Result<(), super::Error> {
         match effect {
             Effect::Forget { lane } => {
                 let partition = self.role.partition(lane);
@@ -108,8 +112,8 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         Ok(())
     }
 
-    /// Before a poll.
-    pub(super) fn between(&mut self, machine: &mut saga_lib::lane::Worker) {
+    /// What is done before a poll, while no transaction is open.
+    pub fn between(&mut self, machine: &mut saga_lib::lane::Worker) {
         self.observer.turned();
         let begun = Instant::now();
         self.role.between(&mut self.log, machine);
@@ -130,7 +134,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     }
 
     /// Executes the effect that is answered.
-    pub(super) fn execute(&mut self, effect: Effect) -> Event {
+    pub fn execute(&mut self, effect: Effect) -> Event {
         let name = self.role.name();
         let begun = Instant::now();
         let (stage, event) = match effect {
@@ -187,7 +191,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             }
             Err(error) => {
                 tracing::warn!(%error, "Poll failed.");
-                std::thread::sleep(Duration::from_millis(wait_ms.clamp(10, 100)));
+                clock::sleep(Duration::from_millis(wait_ms.clamp(10, 100)));
                 return Event::Polled {
                     assigned: None,
                     waiting: Vec::new(),
