@@ -18,6 +18,7 @@ mod node;
 mod oracle;
 mod run;
 mod services;
+mod shrink;
 mod store;
 mod world;
 
@@ -25,3 +26,4 @@ pub use campaign::{Campaign, Report};
 pub use chance::Limits;
 pub use fault::{Fault, KINDS};
 pub use run::{Outcome, run};
+pub use shrink::{shrink, story};

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use connectors::log::{Delivery, Log};
 use connectors::store::{self, Store};
 use saga_lib::lane::{Effect, Event, LaneNo, Planned, Trouble, Worker};
+use saga_lib::mutant::{Mutant, planted};
 use schemas::record::{Outgoing, Partition, Received};
 use schemas::signature::Keys;
 use schemas::topics::Topics as Names;
@@ -116,7 +117,9 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
     }
 
     fn assigned(&mut self, _log: &mut L, partitions: &[Partition]) -> Vec<LaneNo> {
-        self.data.clear();
+        if !planted(Mutant::CacheSurvives) {
+            self.data.clear();
+        }
         partitions.iter().map(|p| p.number).collect()
     }
 
@@ -253,7 +256,7 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
     }
 
     fn delivered(&mut self, delivery: &Delivery) {
-        if delivery.token != FORWARD_TOKEN {
+        if delivery.token != FORWARD_TOKEN && !planted(Mutant::TimerNotRewritten) {
             self.timers
                 .delivered(delivery.token, delivery.result.is_ok());
         }

@@ -5,6 +5,8 @@
 //!
 //! Absent on purpose: the counting itself (see `suspicion`).
 
+use crate::mutant::{Mutant, planted};
+
 use super::batch::{Batch, Stage};
 use super::suspicion::Suspicion;
 use super::worker::{Task, Worker};
@@ -98,12 +100,19 @@ impl Worker {
         self.told.push(Effect::Transaction { outcome });
         self.doubt = true;
         for lane in batch.lanes() {
-            self.recover(lane, "transaction", outcome == "fenced");
+            match self.ready(lane).filter(|_| planted(Mutant::NoReread)) {
+                Some(next) => self.agenda.push_front(Task::Rewind(lane, next)),
+                None => self.recover(lane, "transaction", outcome == "fenced"),
+            }
         }
         self.replace_then_next()
     }
 
     pub(super) fn replace_then_next(&mut self) -> Effect {
+        if planted(Mutant::ProducerKept) {
+            self.doubt = false;
+            return self.next();
+        }
         self.agenda.push_front(Task::Replace);
         self.next()
     }

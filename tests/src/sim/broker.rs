@@ -47,6 +47,8 @@ pub struct Log {
 struct Identity {
     epoch: u64,
     open: Option<Open>,
+    /// Was the last one committed?
+    last: bool,
 }
 
 #[derive(Debug)]
@@ -66,10 +68,9 @@ pub struct Broker {
     ids: BTreeMap<String, Identity>,
     /// Rises with everything that a reader or member might want to know.
     pub version: u64,
+    /// A transaction that is open for longer is aborted, ms.
+    pub transaction_ms: i64,
 }
-
-/// A transaction is aborted by the coordinator when it is open for longer, ms.
-pub const TRANSACTION_MS: i64 = 1500;
 
 impl Broker {
     /// Creates a topic, if it does not exist.
@@ -124,12 +125,12 @@ impl Broker {
     fn open(&mut self, id: &str, epoch: u64, now_ms: i64) -> Result<&mut Open, Error> {
         self.identity(id, epoch)?;
         self.settle(id);
-        let next = self.fates.len();
+        let (next, deadline_ms) = (self.fates.len(), now_ms + self.transaction_ms);
         let identity = self.identity(id, epoch)?;
         if identity.open.is_none() {
             identity.open = Some(Open {
                 number: next,
-                deadline_ms: now_ms + TRANSACTION_MS,
+                deadline_ms,
                 partitions: BTreeSet::new(),
             });
             self.fates.push(Fate::Open);
@@ -155,14 +156,22 @@ impl Broker {
     /// Ends the transaction of a producer. Where none is open nothing happens. `true`: markers are to be written by [`Self::settle`].
     ///
     /// # Errors
-    /// [`Error::Fenced`].
+    /// [`Error::Fenced`], and [`Error::Fatal`] where what is to be committed was aborted.
     pub fn end(&mut self, id: &str, epoch: u64, committed: bool) -> Result<bool, Error> {
-        let number = self.identity(id, epoch)?.open.as_ref().map(|o| o.number);
-        let Some(number) = number.filter(|n| self.fates[*n] == Fate::Open) else {
-            return Ok(false);
-        };
-        self.fates[number] = Fate::Ending(committed);
-        Ok(true)
+        let identity = self.identity(id, epoch)?;
+        let (number, last) = (identity.open.as_ref().map(|o| o.number), identity.last);
+        let open = number.filter(|n| self.fates[*n] == Fate::Open);
+        match open {
+            Some(number) => {
+                self.fates[number] = Fate::Ending(committed);
+                self.identity(id, epoch)?.last = committed;
+                Ok(true)
+            }
+            None if committed && !last => Err(Error::Fatal {
+                reason: format!("{id}: nothing is open, and the last one was aborted"),
+            }),
+            None => Ok(false),
+        }
     }
 
     fn complete(&mut self, open: Open, committed: bool) {

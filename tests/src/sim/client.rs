@@ -19,12 +19,21 @@ use super::world::State;
 pub struct Client {
     /// Definition of every saga that was asked for.
     pub triggered: BTreeMap<SagaId, String>,
+    most: usize,
     later: Vec<(i64, Outgoing)>,
     signals: u64,
     upgraded: bool,
 }
 
 impl Client {
+    /// One who asks for so many sagas at most.
+    pub fn new(most: usize) -> Self {
+        Self {
+            most,
+            ..Self::default()
+        }
+    }
+
     /// Creates topics and deploys.
     pub fn prepare(state: &mut State) {
         let (names, lanes) = (state.names.clone(), state.lanes);
@@ -49,7 +58,9 @@ impl Client {
     /// A few sagas begin.
     pub fn arrive(&mut self, state: &mut State) {
         for _ in 0..=state.chance.below(3) {
-            self.trigger(state);
+            if self.triggered.len() < self.most {
+                self.trigger(state);
+            }
         }
     }
 

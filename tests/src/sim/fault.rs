@@ -30,60 +30,60 @@ macro_rules! faults {
 faults! {
     // The store.
     /// A call is lost.
-    StoreLost = 1500,
+    StoreLost = 2000,
     /// A call is executed, its answer is lost.
-    StoreAnswerLost = 1500,
+    StoreAnswerLost = 2000,
     /// A call is executed late, and nobody learns of it.
-    StoreLate = 1500,
+    StoreLate = 2000,
     /// Everything is lost.
-    StoreFlushed = 150,
+    StoreFlushed = 120,
     /// The newest writes are lost.
     StoreBack = 250,
     /// Nothing is answered for a while.
     StoreOutage = 40,
-    /// One document is lost, its timer entry is not.
-    DocumentLost = 100,
     // The log.
     /// Nothing is answered for a while.
     LogOutage = 40,
     /// Reading offsets, extents or records fails.
-    ReadFails = 800,
+    ReadFails = 1500,
+    /// A command is refused by its topic.
+    OutputRefused = 400,
     /// A transaction does not begin.
     BeginFails = 500,
     /// Some records of a transaction are lost.
     ProduceLost = 800,
     /// All records are written, an acknowledgement is lost.
-    ProduceAnswerLost = 800,
+    ProduceAnswerLost = 2000,
     /// Offsets are not sent.
-    OffsetsLost = 800,
+    OffsetsLost = 2000,
     /// Offsets are sent, the answer is lost.
-    OffsetsAnswerLost = 800,
+    OffsetsAnswerLost = 2000,
     /// A commit is lost.
-    CommitLost = 1500,
+    CommitLost = 3000,
     /// A commit happens, its answer is lost.
-    CommitAnswerLost = 1500,
+    CommitAnswerLost = 3000,
     /// A commit without an answer happens late.
-    CommitLate = 1500,
+    CommitLate = 3000,
     /// A commit is answered after a repeat that is still on its way.
-    CommitRepeated = 2500,
+    CommitRepeated = 4000,
     /// An abort is lost.
-    AbortLost = 2000,
+    AbortLost = 4000,
     /// An abort without an answer happens late.
-    AbortLate = 2000,
+    AbortLate = 4000,
     /// Markers of an ended transaction are written late.
     MarkersLate = 5000,
     /// A producer is not initialised.
-    InitFails = 800,
+    InitFails = 2000,
     /// A plain record is lost.
-    PlainLost = 800,
+    PlainLost = 8000,
     /// A plain record is written, its acknowledgement is lost.
-    PlainAnswerLost = 800,
+    PlainAnswerLost = 5000,
     /// A transaction is open for too long: the coordinator aborts it.
     TransactionTimesOut = 60,
     /// The group moves partitions.
     Rebalance = 200,
     /// The journal is compacted.
-    Compaction = 1000,
+    Compaction = 400,
     // Instances.
     /// One dies between two steps.
     Crash = 150,
@@ -95,19 +95,19 @@ faults! {
     Leave = 40,
     // Participants and triggers.
     /// A command is not answered.
-    ReplyLost = 2000,
+    ReplyLost = 3000,
     /// A command is answered twice.
-    ReplyTwice = 2000,
+    ReplyTwice = 3000,
     /// A command is answered late.
     ReplyLate = 2500,
     /// A reply is written to another lane.
-    ReplyElsewhere = 1500,
+    ReplyElsewhere = 3000,
     /// A participant fails technically.
     ParticipantFails = 1500,
     /// A participant fails after it had its effect.
-    ParticipantForgets = 800,
+    ParticipantForgets = 2000,
     /// A command is delivered again.
-    CommandAgain = 1000,
+    CommandAgain = 2500,
     /// A trigger is delivered again.
     TriggerAgain = 2500,
     /// A long time passes.

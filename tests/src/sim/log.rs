@@ -2,7 +2,7 @@
 //!
 //! Absent on purpose: semantics of the log (see `broker`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use connectors::log::{
     TopicSpec,
 };
 use orchestrator::clock;
+use schemas::journal::LANE_KEY;
 use schemas::record::{Outgoing, Partition, Received};
 
 use super::fault::Fault;
@@ -32,6 +33,10 @@ struct Producer {
     epoch: u64,
     begun: bool,
     batch: Vec<(Outgoing, u64)>,
+    /// A hash over the headers of the transaction: where its lanes will stand.
+    ends: u64,
+    /// Is it spared, because it was struck before?
+    spared: bool,
 }
 
 /// One worker's view.
@@ -41,16 +46,38 @@ pub struct SimLog {
     consumer: Option<Consumer>,
     producer: Option<Producer>,
     plain: Vec<Delivery>,
+    /// Transactions that were struck. The same one is not struck again: a record that fails twice, while others go through, is
+    /// set aside, and rightly so.
+    struck: BTreeSet<u64>,
     /// Version of the broker that the last poll saw.
     pub seen: u64,
 }
 
-fn unknown(state: &mut State, reason: &str) -> Error {
-    let wait = state.luck.ms(1, 300);
-    clock::sleep(Duration::from_millis(wait as u64));
+fn no_answer(reason: &str) -> Error {
     Error::Unknown {
         reason: reason.to_owned(),
     }
+}
+
+/// The same, after the time that was waited for it.
+fn unknown(state: &mut State, reason: &str) -> Error {
+    let wait = state.luck.ms(1, 300);
+    clock::sleep(Duration::from_millis(wait as u64));
+    no_answer(reason)
+}
+
+/// A hash over the lanes' headers.
+fn ends(batch: &[(Outgoing, u64)]) -> u64 {
+    let key = Some(LANE_KEY.as_bytes());
+    let mut hash = 0_u64;
+    let headers = batch.iter().filter(|(r, _)| r.key.as_deref() == key);
+    for (header, _) in headers {
+        hash ^= u64::from(header.partition.unwrap_or_default());
+        for byte in header.value.iter().flatten() {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash
 }
 
 fn misuse(what: &str) -> Error {
@@ -83,7 +110,21 @@ impl SimLog {
             epoch,
             begun: false,
             batch: Vec::new(),
+            ends: 0,
+            spared: false,
         })
+    }
+
+    /// Is the open transaction struck by this fault?
+    fn is_struck(&mut self, state: &mut State, fault: Fault) -> bool {
+        let Some(producer) = &self.producer else {
+            return false;
+        };
+        let struck = !producer.spared && state.log_fails(fault);
+        if struck {
+            self.struck.insert(producer.ends);
+        }
+        struck
     }
 
     /// Ends the transaction; `true`: a repeat is still on its way.
@@ -94,30 +135,33 @@ impl SimLog {
         producer.batch.clear();
         let (id, epoch) = (producer.id.clone(), producer.epoch);
         let mut state = world.call(if committed { "commit" } else { "abort" });
+        let state = &mut *state;
         let (lost, late) = if committed {
             (Fault::CommitLost, Fault::CommitLate)
         } else {
             (Fault::AbortLost, Fault::AbortLate)
         };
-        if state.log_fails(lost) {
-            return Err(unknown(&mut state, "EndTxn"));
+        if self.is_struck(state, lost) {
+            return Err(unknown(state, "EndTxn"));
         }
-        let at_ms = state.now_ms + state.luck.ms(1, 3000);
+        // Half of them come while the next transaction is under way.
+        let latest = [60, 3000][state.luck.below(2)];
+        let at_ms = state.now_ms + state.luck.ms(1, latest);
         let repeat = LateEnd {
             at_ms,
             id: id.clone(),
             epoch,
             committed,
         };
-        if state.strikes(late) {
+        if self.is_struck(state, late) {
             state.late_ends.push(repeat);
-            return Err(unknown(&mut state, "EndTxn"));
+            return Err(unknown(state, "EndTxn"));
         }
         if state.broker.end(&id, epoch, committed)? {
             state.write_markers(id);
         }
-        if committed && state.strikes(Fault::CommitAnswerLost) {
-            return Err(unknown(&mut state, "EndTxn"));
+        if committed && self.is_struck(state, Fault::CommitAnswerLost) {
+            return Err(unknown(state, "EndTxn"));
         }
         let repeated = committed && state.strikes(Fault::CommitRepeated);
         if repeated {
@@ -128,9 +172,21 @@ impl SimLog {
 }
 
 impl State {
+    /// A record of a transaction arrives.
+    fn take(&mut self, record: &Outgoing, of: (&str, u64)) -> Result<(u32, i64), Error> {
+        let is_command = record.topic.ends_with(".commands");
+        if is_command && self.strikes(Fault::OutputRefused) {
+            return Err(Error::Record {
+                reason: format!("topic {}: not authorised", record.topic),
+            });
+        }
+        let now_ms = self.now_ms;
+        self.broker.append_in(of, record, now_ms)
+    }
+
     fn write_markers(&mut self, id: String) {
         if self.strikes(Fault::MarkersLate) {
-            let at_ms = self.now_ms + self.luck.ms(1, 700);
+            let at_ms = self.now_ms + self.luck.ms(1, 2500);
             self.markers.push((at_ms, id));
         } else {
             self.broker.settle(&id);
@@ -197,6 +253,7 @@ impl Log for SimLog {
             consumer,
             producer,
             plain: Vec::new(),
+            struck: BTreeSet::new(),
             seen: 0,
         })
     }
@@ -274,48 +331,50 @@ impl Log for SimLog {
 
     fn flush(&mut self) -> Result<Vec<Delivery>, Error> {
         let world = self.world.clone();
-        let producer = self.producer()?;
-        let of = (producer.id.as_str(), producer.epoch);
+        let struck = &self.struck;
+        let producer = self.producer.as_mut();
+        let producer = producer.ok_or_else(|| misuse("transactional id"))?;
+        producer.ends = ends(&producer.batch);
+        producer.spared = struck.contains(&producer.ends);
+        let (id, epoch) = (producer.id.clone(), producer.epoch);
         let mut deliveries = Vec::new();
         let mut lost = false;
-        for (record, token) in producer.batch.drain(..) {
+        for (record, token) in std::mem::take(&mut producer.batch) {
             let mut state = world.call("produce");
-            lost = lost || state.log_fails(Fault::ProduceLost);
-            let now_ms = state.now_ms;
+            lost = lost || self.is_struck(&mut state, Fault::ProduceLost);
             let result = if lost {
-                Err(unknown(&mut state, "Produce"))
+                Err(no_answer("Produce"))
             } else {
-                state.broker.append_in(of, &record, now_ms)
+                state.take(&record, (&id, epoch))
             };
             deliveries.push(Delivery { token, result });
         }
         let mut state = world.call("flush");
-        if state.strikes(Fault::ProduceAnswerLost) {
-            return Err(unknown(&mut state, "Produce"));
+        if lost || self.is_struck(&mut state, Fault::ProduceAnswerLost) {
+            let error = unknown(&mut state, "Produce");
+            return if lost { Ok(deliveries) } else { Err(error) };
         }
         Ok(deliveries)
     }
 
     fn send_offsets(&mut self, offsets: &[(Partition, i64)], metadata: &str) -> Result<(), Error> {
-        let mut state = self.world.call("offsets");
-        if state.log_fails(Fault::OffsetsLost) {
+        let world = self.world.clone();
+        let mut state = world.call("offsets");
+        if self.is_struck(&mut state, Fault::OffsetsLost) {
             return Err(unknown(&mut state, "TxnOffsetCommit"));
         }
         let consumer = self.consumer.as_ref().ok_or_else(|| misuse("group"))?;
-        let producer = self
-            .producer
-            .as_ref()
-            .ok_or_else(|| misuse("transactional id"))?;
+        let producer = self.producer.as_ref();
+        let producer = producer.ok_or_else(|| misuse("transactional id"))?;
         debug_assert_eq!(metadata, producer.id);
         let group = &state.broker.groups[&consumer.group.id];
         group.check(consumer.member.unwrap_or_default(), consumer.generation)?;
         let (of, now_ms) = ((producer.id.as_str(), producer.epoch), state.now_ms);
         for (partition, offset) in offsets {
-            state
-                .broker
-                .offset_in(of, &consumer.group.id, (partition, *offset), now_ms)?;
+            let to = (partition, *offset);
+            state.broker.offset_in(of, &consumer.group.id, to, now_ms)?;
         }
-        if state.strikes(Fault::OffsetsAnswerLost) {
+        if self.is_struck(&mut state, Fault::OffsetsAnswerLost) {
             return Err(unknown(&mut state, "TxnOffsetCommit"));
         }
         Ok(())

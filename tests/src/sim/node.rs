@@ -180,8 +180,8 @@ fn running<R: Role<SimLog> + 'static>(
         store,
         installation: INSTALLATION.to_owned(),
         rebuild_after_ms: DELETIONS_MS / 2,
-        poll_ms: 100,
-        idle_check_ms: 500,
+        poll_ms: 200,
+        idle_check_ms: 1000,
     });
     let wait = Duration::from_millis(100);
     let shell = Shell::new(log, role, observer, bounds, own_id, wait);

@@ -80,11 +80,22 @@ fn last(state: &State, lane: u32) -> Option<i64> {
 pub fn judge(state: &State, services: &Services, client: &Client) -> Result<(), String> {
     let facts = facts(state);
     facts_are_complete(state, &facts)?;
+    replies_are_forwarded(state)?;
     revisions_rise(&facts)?;
     one_end_each(&facts, client)?;
     commands_once(state, &facts)?;
     ledger_agrees(&facts, services)?;
+    nothing_set_aside(state)?;
     store_is_fold(state)
+}
+
+/// P10: nobody is set aside for what others did.
+fn nothing_set_aside(state: &State) -> Result<(), String> {
+    let topic = state.names.dead_letter(&state.names.inbox());
+    match state.broker.committed(&topic).first() {
+        Some(letter) => Err(format!("a dead letter: {:?}", letter.headers)),
+        None => Ok(()),
+    }
 }
 
 /// P12: one fact per input, in order.
@@ -115,6 +126,29 @@ fn facts_are_complete(state: &State, facts: &[Fact]) -> Result<(), String> {
     }
     match told.keys().next() {
         Some(place) => Err(format!("a fact of {place:?}, where no input stands")),
+        None => Ok(()),
+    }
+}
+
+/// D6: a reply that stood in another lane stands in its own as well.
+fn replies_are_forwarded(state: &State) -> Result<(), String> {
+    let (mut missing, mut copied) = (BTreeSet::new(), BTreeSet::new());
+    for record in state.broker.committed(&state.names.inbox()) {
+        if let Ok(inbox::Inbox::Reply {
+            command,
+            input,
+            forwarded,
+        }) = inbox::decode(&record)
+        {
+            if forwarded {
+                copied.insert(input.id);
+            } else if lane::lane_of_command(&command, state.lanes) != record.partition.number {
+                missing.insert(input.id);
+            }
+        }
+    }
+    match missing.difference(&copied).next() {
+        Some(id) => Err(format!("reply {id} stood in another lane and was lost")),
         None => Ok(()),
     }
 }
@@ -258,7 +292,7 @@ fn store_is_fold(state: &State) -> Result<(), String> {
         }
     }
     if stored == fold {
-        return Ok(());
+        return counters_stand(state, &mut store);
     }
     let ids: BTreeSet<_> = stored.keys().chain(fold.keys()).collect();
     let differ: Vec<_> = ids
@@ -266,4 +300,24 @@ fn store_is_fold(state: &State) -> Result<(), String> {
         .filter(|id| stored.get(*id) != fold.get(*id))
         .collect();
     Err(format!("store and journal differ for {differ:?}"))
+}
+
+/// Counters are those of the newest header.
+fn counters_stand(state: &State, store: &mut MemoryStore) -> Result<(), String> {
+    let mut said: BTreeMap<u32, BTreeMap<String, i64>> = BTreeMap::new();
+    for record in state.broker.committed(&state.names.journal()) {
+        if let JournalRecord::Header(header) = journal::decode(&record).expect("a journal record") {
+            said.insert(record.partition.number, header.counters);
+        }
+    }
+    for lane in 0..state.lanes {
+        let stored = store.counters(lane).map_err(|e| e.to_string())?;
+        let expected = said.remove(&lane).unwrap_or_default();
+        if stored != expected {
+            return Err(format!(
+                "lane {lane} counts {stored:?}, its header {expected:?}"
+            ));
+        }
+    }
+    Ok(())
 }

@@ -17,7 +17,7 @@ use super::services::Services;
 use super::world::World;
 
 /// Steps after which a healed world must be at rest.
-const HEALED_STEPS: u32 = 60_000;
+const HEALED_STEPS: u32 = 20_000;
 
 /// What a run showed.
 #[derive(Debug)]
@@ -86,8 +86,11 @@ impl Run {
         let mut chance = Chance::new(seed, 0);
         let lanes = 1 + chance.below(3) as u32;
         let nodes = 1 + chance.below(3);
+        let most = 1 + chance.below(8);
         let world = World::new(chance, Luck::new(seed, limits), lanes, story);
         let mut state = world.state();
+        // A long one lets what a dead instance left open stand in everybody's way.
+        state.broker.transaction_ms = [1500, 10_000][state.chance.below(2)];
         Client::prepare(&mut state);
         let now = state.now_ms;
         clock::simulated::set(now);
@@ -96,7 +99,7 @@ impl Run {
             nodes: (0..nodes).map(|at| Node::new(at, now)).collect(),
             world,
             services: Services::new(seed),
-            client: Client::default(),
+            client: Client::new(most),
             steps: 0,
             looked_ms: 0,
             journal: Follower::default(),
@@ -104,7 +107,8 @@ impl Run {
     }
 
     fn with_faults(&mut self) {
-        let steps = 150 + self.world.state().chance.below(500) as u32;
+        let steps = 100 + self.world.state().chance.below(400) as u32;
+        self.client.arrive(&mut self.world.state());
         while self.steps < steps && !self.is_wrong() {
             self.happen();
             self.misfortune();
@@ -133,7 +137,7 @@ impl Run {
     /// What people do.
     fn happen(&mut self) {
         let state = &mut self.world.state();
-        if state.chance.hits(250) {
+        if state.chance.hits(300) {
             self.client.arrive(state);
         }
         if state.chance.hits(60) {
