@@ -82,9 +82,22 @@ impl Lease {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        let lease = Self(Arc::new(Mutex::new(Some(Box::new(held)))));
+        let lease = Self::holding(held);
         lease.renew_until(stop.clone());
         Ok(lease)
+    }
+
+    /// A lease that is asked for when it is looked at, and renewed by nobody.
+    pub fn of<S: Store>(store: S, name: &str, holder: &str) -> Self {
+        Self::holding(Held {
+            store,
+            name: name.to_owned(),
+            holder: holder.to_owned(),
+        })
+    }
+
+    fn holding<S: Store>(held: Held<S>) -> Self {
+        Self(Arc::new(Mutex::new(Some(Box::new(held)))))
     }
 
     fn renew_until(&self, stop: Stop) {

@@ -11,11 +11,12 @@ mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use connectors::log::Log;
 use saga_lib::lane::{Effect, Event, Now, Worker};
 
+pub use crate::clock::wall_ms;
 pub use role::{LanePlan, Output, Role};
 pub use shell::Shell;
 pub(crate) use shell::trouble;
@@ -49,12 +50,22 @@ pub enum Error {
     },
 }
 
-/// Milliseconds since 1970 by the wall clock.
-pub fn wall_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+/// Gives the machine an answer, does what it tells, and returns what it asks for next.
+///
+/// # Errors
+/// [`Error::NameTaken`].
+pub fn answer<L: Log, R: Role<L>>(
+    machine: &mut Worker,
+    shell: &mut Shell<L, R>,
+    now: Now,
+    event: Event,
+) -> Result<Option<Effect>, Error> {
+    let mut effects = machine.step(now, event);
+    let asked = effects.pop();
+    for told in effects {
+        shell.told(told)?;
+    }
+    Ok(asked)
 }
 
 /// Runs until asked to stop. Between two transactions only, so that a planned stop leaves nothing open.
@@ -85,12 +96,7 @@ fn turn<L: Log, R: Role<L>>(
         mono_ms: i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX),
         wall_ms: wall_ms(),
     };
-    let mut effects = machine.step(now, event);
-    let asked = effects.pop();
-    for told in effects {
-        shell.told(told)?;
-    }
-    let Some(effect) = asked else {
+    let Some(effect) = answer(machine, shell, now, event)? else {
         return Ok(None);
     };
     if matches!(effect, Effect::Poll { .. }) {

@@ -4,5 +4,6 @@
 
 pub mod conformance;
 pub mod harness;
+pub mod sim;
 pub mod tidy;
 pub mod world;

@@ -17,7 +17,7 @@ use lane::Lane;
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStoreServer(Arc<Mutex<Content>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Content {
     lanes: BTreeMap<(String, u32), Lane>,
     leases: BTreeMap<(String, String), (String, Instant)>,
@@ -27,6 +27,18 @@ impl MemoryStoreServer {
     /// Loses everything at once, as `FLUSHALL` does.
     pub fn flush_all(&self) {
         *self.content() = Content::default();
+    }
+
+    /// A copy that shares nothing with this one: what a dump holds.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.content().clone())))
+    }
+
+    /// Goes back to what a copy holds: everything written since is lost.
+    pub fn restore(&self, copy: &Self) {
+        let content = copy.content().clone();
+        *self.content() = content;
     }
 
     /// Loses one document but not its timer entry, as damage does.

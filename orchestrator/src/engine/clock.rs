@@ -5,6 +5,8 @@
 
 use std::time::Instant;
 
+use crate::clock;
+
 /// Time of one lane.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LaneClock {
@@ -15,7 +17,7 @@ impl LaneClock {
     /// A record with this log append time was read.
     pub fn saw(&mut self, record_ms: i64) {
         if self.seen.is_none_or(|(newest, _)| record_ms > newest) {
-            self.seen = Some((record_ms, Instant::now()));
+            self.seen = Some((record_ms, clock::now()));
         }
     }
 
@@ -24,7 +26,7 @@ impl LaneClock {
         let Some((newest, since)) = self.seen else {
             return wall_ms;
         };
-        let since = i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let since = i64::try_from(clock::since(since).as_millis()).unwrap_or(i64::MAX);
         newest.saturating_add(since).min(wall_ms)
     }
 }

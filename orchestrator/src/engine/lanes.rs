@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use connectors::store::Loaded;
 use saga_lib::id::SagaId;
 use saga_lib::input::Kind;
+use saga_lib::mutant::{Mutant, planted};
 use schemas::inbox::Inbox;
 use schemas::record::Received;
 
@@ -77,7 +78,9 @@ impl Lane {
 
     /// Keeps what was loaded.
     pub fn loaded(&mut self, ids: Vec<String>, loaded: Loaded) {
+        let cached = planted(Mutant::CacheSurvives).then(|| std::mem::take(&mut self.loaded));
         self.loaded = ids.into_iter().zip(loaded.documents).collect();
+        self.loaded.extend(cached.into_iter().flatten());
         self.counters = Counters(loaded.counters);
     }
 
@@ -99,13 +102,20 @@ impl Lane {
             timers,
         });
         self.counters = outcome.counters.clone();
+        if planted(Mutant::CacheSurvives) {
+            let write = self.outstanding.iter();
+            self.loaded
+                .extend(write.flat_map(|write| write.documents.clone()));
+        }
         Some(outcome)
     }
 
     /// Nothing is known any more.
     pub fn forget(&mut self) {
+        let cached = planted(Mutant::CacheSurvives).then(|| std::mem::take(&mut self.loaded));
         *self = Self {
             clock: self.clock,
+            loaded: cached.unwrap_or_default(),
             ..Self::default()
         };
     }

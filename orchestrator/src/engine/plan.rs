@@ -15,6 +15,7 @@ use saga_lib::effect::Effect;
 use saga_lib::id::SagaId;
 use saga_lib::input::Input;
 use saga_lib::instance::{IncidentKind, Instance};
+use saga_lib::mutant::{Mutant, planted};
 use saga_lib::transition::{self, Applied};
 use schemas::inbox::{self, Inbox};
 use schemas::record::Received;
@@ -196,6 +197,11 @@ impl Planner<'_> {
     /// B4: one journal record per changed saga, then the header.
     fn finish(mut self) -> Result<Outcome, Problem> {
         for (id, touched) in self.instances.changed() {
+            if planted(Mutant::ImagesOfNewOnly) && touched.before.is_some() {
+                let document = touched.now.as_ref().and_then(|i| self.document(i).ok());
+                self.out.documents.push((id.clone(), document));
+                continue;
+            }
             let input = self.changed_by.get(id).copied().unwrap_or(self.out.end - 1);
             let document = touched.now.as_ref().map(|i| self.document(i)).transpose();
             let document = document.map_err(|error| {

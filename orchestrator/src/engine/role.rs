@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use connectors::log::{Delivery, Log};
 use connectors::store::{self, Store};
 use saga_lib::lane::{Effect, Event, LaneNo, Planned, Trouble, Worker};
+use saga_lib::mutant::{Mutant, planted};
 use schemas::record::{Outgoing, Partition, Received};
 use schemas::signature::Keys;
 use schemas::topics::Topics as Names;
@@ -20,6 +21,7 @@ use super::lanes::Lane;
 use super::timers::Timers;
 use super::timers::bucket::Budget;
 use super::topics::Topics;
+use crate::clock;
 use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::observe::Observer;
@@ -76,7 +78,7 @@ pub struct Engine<S: Store> {
 impl<S: Store> Engine<S> {
     /// An engine that owns nothing yet.
     pub fn new(setup: Setup<S>) -> Self {
-        let now = Instant::now();
+        let now = clock::now();
         Self {
             timers: Timers::new(setup.resends, setup.lanes),
             setup,
@@ -115,7 +117,9 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
     }
 
     fn assigned(&mut self, _log: &mut L, partitions: &[Partition]) -> Vec<LaneNo> {
-        self.data.clear();
+        if !planted(Mutant::CacheSurvives) {
+            self.data.clear();
+        }
         partitions.iter().map(|p| p.number).collect()
     }
 
@@ -216,13 +220,13 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
         for delivery in log.deliveries_plain(Duration::ZERO) {
             Role::<L>::delivered(self, &delivery);
         }
-        if self.ticked.elapsed() >= TICK {
-            self.ticked = Instant::now();
+        if clock::since(self.ticked) >= TICK {
+            self.ticked = clock::now();
             self.tick(log, machine);
             self.setup.observer.lanes(machine.states());
         }
-        if self.refreshed.elapsed() >= Duration::from_secs(1) {
-            self.refreshed = Instant::now();
+        if clock::since(self.refreshed) >= Duration::from_secs(1) {
+            self.refreshed = clock::now();
             self.unknown.clear();
             if let Err(error) = self.setup.registry.refresh(log) {
                 tracing::debug!(%error, "Definitions could not be read; trying again.");
@@ -252,7 +256,7 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
     }
 
     fn delivered(&mut self, delivery: &Delivery) {
-        if delivery.token != FORWARD_TOKEN {
+        if delivery.token != FORWARD_TOKEN && !planted(Mutant::TimerNotRewritten) {
             self.timers
                 .delivered(delivery.token, delivery.result.is_ok());
         }

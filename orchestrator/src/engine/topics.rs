@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use connectors::log::Log;
 
+use crate::clock;
 use crate::worker::role::{Output, OutputClass};
 
 /// How long an entry counts.
@@ -55,7 +56,7 @@ impl Topics {
         } else {
             FRESH
         };
-        (since.elapsed() < age).then_some(*state)
+        (clock::since(*since) < age).then_some(*state)
     }
 
     /// Looks a topic up.
@@ -70,14 +71,14 @@ impl Topics {
         let state = log.topic(topic)?.map_or(TopicState::Missing, |info| {
             TopicState::Takes(info.message_bytes_max.unwrap_or(BYTES_DEFAULT))
         });
-        self.known.insert(topic.to_owned(), (state, Instant::now()));
+        self.known.insert(topic.to_owned(), (state, clock::now()));
         Ok(state)
     }
 
     /// Why a record of this size would be refused, as far as is known.
     pub fn refusal(&self, topic: &str, bytes: usize) -> Option<&str> {
         let refusal = self.refusals.get(topic)?;
-        let counts = bytes >= refusal.bytes && refusal.since.elapsed() < REFUSED;
+        let counts = bytes >= refusal.bytes && clock::since(refusal.since) < REFUSED;
         counts.then_some(refusal.reason.as_str())
     }
 
@@ -94,7 +95,7 @@ impl Topics {
         let refusal = Refusal {
             bytes: output.record.size(),
             reason: reason.to_owned(),
-            since: Instant::now(),
+            since: clock::now(),
         };
         self.refusals.insert(output.record.topic.clone(), refusal);
         true

@@ -17,6 +17,7 @@ use super::limit::{Bounds, Limit};
 use super::origin;
 use super::plan::{self, Context, Outcome};
 use super::reader::Reader;
+use crate::clock;
 use crate::janitor::Janitor;
 use crate::lease::Lease;
 use crate::observe::Observer;
@@ -420,9 +421,9 @@ impl<L: Log> Role<L> for Ingress {
     fn between(&mut self, log: &mut L, machine: &mut Worker) {
         if self
             .refreshed
-            .is_none_or(|at| at.elapsed() >= Duration::from_secs(1))
+            .is_none_or(|at| clock::since(at) >= Duration::from_secs(1))
         {
-            self.refreshed = Some(Instant::now());
+            self.refreshed = Some(clock::now());
             self.refresh(log);
             self.setup.observer.lanes(machine.states());
             self.tell_held();

@@ -1,6 +1,8 @@
 //! Executes effects over a log: polls, group offsets, and the transaction of a batch.
 //!
-//! Absent on purpose: what records mean, and the store (both are the role's).
+//! Absent on purpose: what records mean, and the store (both are the role's); the steps of a transaction (see `transact`).
+
+mod transact;
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +10,11 @@ use connectors::log::{Bounds, Class, Error as LogError, Log};
 use saga_lib::lane::{Effect, Event, Failure, LaneNo, Stable, Trouble, Waiting};
 use schemas::record::Received;
 
-use super::role::{OutputClass, Role};
+use super::role::Role;
 use super::watch::Watch;
+use crate::clock;
 use crate::crash;
-use crate::metric::label::{Label, Stage, TransactionPhase};
+use crate::metric::label::{Label, Stage};
 use crate::observe::Observer;
 
 /// Longest wait for a stable committed offset within one recovery step.
@@ -38,13 +41,6 @@ pub struct Shell<L: Log, R: Role<L>> {
     pub(super) watch: Watch,
 }
 
-/// What a token of the transactional producer stands for.
-struct Tag {
-    lane: LaneNo,
-    input: i64,
-    class: OutputClass,
-}
-
 impl<L: Log, R: Role<L>> Shell<L, R> {
     /// A shell over an open log.
     pub fn new(
@@ -69,8 +65,11 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         }
     }
 
-    /// Effects that are not answered.
-    pub(super) fn told(&mut self, effect: Effect) -> Result<(), super::Error> {
+    /// Does what is told and not answered.
+    ///
+    /// # Errors
+    /// [`super::Error::NameTaken`].
+    pub fn told(&mut self, effect: Effect) -> Result<(), super::Error> {
         match effect {
             Effect::Forget { lane } => {
                 let partition = self.role.partition(lane);
@@ -111,8 +110,8 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         Ok(())
     }
 
-    /// Before a poll.
-    pub(super) fn between(&mut self, machine: &mut saga_lib::lane::Worker) {
+    /// What is done before a poll, while no transaction is open.
+    pub fn between(&mut self, machine: &mut saga_lib::lane::Worker) {
         self.observer.turned();
         let begun = Instant::now();
         self.role.between(&mut self.log, machine);
@@ -135,7 +134,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
     }
 
     /// Executes the effect that is answered.
-    pub(super) fn execute(&mut self, effect: Effect) -> Event {
+    pub fn execute(&mut self, effect: Effect) -> Event {
         let name = self.role.name();
         let begun = Instant::now();
         let (stage, event) = match effect {
@@ -192,7 +191,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
             }
             Err(error) => {
                 tracing::warn!(%error, "Poll failed.");
-                std::thread::sleep(Duration::from_millis(wait_ms.clamp(10, 100)));
+                clock::sleep(Duration::from_millis(wait_ms.clamp(10, 100)));
                 return Event::Polled {
                     assigned: None,
                     waiting: Vec::new(),
@@ -295,174 +294,6 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
                 Failure::Other(error.to_string())
             }
         }
-    }
-
-    /// B4: outputs, header last; every result is checked.
-    fn produce(&mut self, lanes: Vec<LaneNo>) -> Result<Vec<i64>, Failure> {
-        self.open.clone_from(&lanes);
-        let mut tags = Vec::new();
-        for lane in &lanes {
-            self.hand_over(*lane, &mut tags)?;
-        }
-        let deliveries = self.log.flush().map_err(|e| self.failure(&e))?;
-        let mut headers = vec![-1; lanes.len()];
-        let mut failed: Option<(&Tag, LogError)> = None;
-        for delivery in deliveries {
-            let Some(tag) = usize::try_from(delivery.token)
-                .ok()
-                .and_then(|t| tags.get(t))
-            else {
-                continue;
-            };
-            match delivery.result {
-                // A record that is to blame takes others of its transaction with it; blame goes to the record.
-                Err(error) if failed.is_none() || error.class() == Class::Record => {
-                    failed = Some((tag, error));
-                }
-                Ok((_, offset)) if tag.class == OutputClass::Header => {
-                    let at = lanes.iter().position(|l| *l == tag.lane);
-                    headers[at.unwrap_or_default()] = offset;
-                }
-                Ok(_) | Err(_) => {}
-            }
-        }
-        if let Some((tag, error)) = failed {
-            return Err(self.output_failure(tag, &error));
-        }
-        self.flush_plain()?;
-        Ok(headers)
-    }
-
-    fn hand_over(&mut self, lane: LaneNo, tags: &mut Vec<Tag>) -> Result<(), Failure> {
-        let name = self.role.name();
-        let Some(plan) = self.role.planned(lane) else {
-            return Err(Failure::Other("the lane has no plan".to_owned()));
-        };
-        let mut refused = None;
-        for output in &plan.outputs {
-            let tag = Tag {
-                lane,
-                input: output.input,
-                class: output.class,
-            };
-            if let Err(error) = self.log.produce(&output.record, tags.len() as u64) {
-                refused = Some((tag, error));
-                break;
-            }
-            tags.push(tag);
-            crash::point(name, "B4.producing");
-        }
-        if let Some((tag, error)) = refused {
-            return Err(self.output_failure(&tag, &error));
-        }
-        for record in &plan.plain {
-            if let Err(error) = self.log.produce_plain(record, super::role::FORWARD_TOKEN) {
-                return Err(self.failure(&error));
-            }
-            self.forwards += 1;
-        }
-        Ok(())
-    }
-
-    /// A refusal that names its record costs that record; anything else costs the batch.
-    fn output_failure(&mut self, tag: &Tag, error: &LogError) -> Failure {
-        self.last_error = Some(error.to_string());
-        match (error.class(), tag.class) {
-            (Class::Record, OutputClass::DeadLetter) => Failure::DeadLetter {
-                lane: tag.lane,
-                reason: error.to_string(),
-            },
-            (Class::Record, _) => Failure::Output {
-                lane: tag.lane,
-                input: tag.input,
-                reason: error.to_string(),
-            },
-            _ => self.failure(error),
-        }
-    }
-
-    /// Forwarded replies are acknowledged before B5, all of them: behind the offsets nobody would forward them again.
-    fn flush_plain(&mut self) -> Result<(), Failure> {
-        if self.forwards == 0 {
-            return Ok(());
-        }
-        for delivery in self.log.deliveries_plain(self.flush_wait) {
-            let forward = delivery.token == super::role::FORWARD_TOKEN;
-            self.role.delivered(&delivery);
-            self.forwards -= usize::from(forward && self.forwards > 0);
-            if let (true, Err(error)) = (forward, &delivery.result) {
-                return Err(Failure::Other(format!(
-                    "a reply could not be forwarded: {error}"
-                )));
-            }
-        }
-        if self.forwards > 0 {
-            return Err(Failure::Other(
-                "a forwarded reply was not acknowledged in time".to_owned(),
-            ));
-        }
-        Ok(())
-    }
-
-    /// B5.
-    fn send_offsets(&mut self, offsets: &[(LaneNo, i64)]) -> Event {
-        crash::point(self.role.name(), "B5.before");
-        let begun = Instant::now();
-        let offsets: Vec<_> = offsets
-            .iter()
-            .map(|(lane, end)| (self.role.partition(*lane), *end))
-            .collect();
-        let sent = self.log.send_offsets(&offsets, &self.own_id);
-        self.observer
-            .transaction_phase(TransactionPhase::SendOffsets, begun.elapsed());
-        Event::OffsetsSent(sent.map_err(|e| self.failure(&e)))
-    }
-
-    /// B6.
-    fn commit(&mut self) -> Event {
-        crash::point(self.role.name(), "B6.before");
-        let begun = Instant::now();
-        let committed = self.log.commit();
-        self.observer
-            .transaction_phase(TransactionPhase::Commit, begun.elapsed());
-        let committed = committed.map_err(|e| self.failure(&e));
-        if committed.is_ok() {
-            crash::point(self.role.name(), "B6.committed");
-            let lanes = std::mem::take(&mut self.open);
-            self.role.committed(&lanes);
-        }
-        Event::Committed(committed)
-    }
-
-    fn abort(&mut self) -> Event {
-        let aborted = self.log.abort().map_err(|e| self.failure(&e));
-        crash::point(self.role.name(), "B7.aborted");
-        Event::Aborted(aborted)
-    }
-
-    /// B7: a fenced process looks at its lease first.
-    fn replace(&mut self) -> Event {
-        if let Err(holder) = self.role.still_ours() {
-            return Event::Replaced(Err(Trouble::Stop(holder)));
-        }
-        let replaced = self.log.replace_producers().map_err(|e| trouble(&e));
-        self.forwards = 0;
-        crash::point(self.role.name(), "B7.replaced");
-        Event::Replaced(replaced)
-    }
-
-    /// B7: does anything of ours go through?
-    fn probe(&mut self, lane: LaneNo) -> bool {
-        let Some(record) = self.role.probe(lane) else {
-            return false;
-        };
-        let went = self
-            .log
-            .begin()
-            .and_then(|()| self.log.produce(&record, 0))
-            .and_then(|()| self.log.flush());
-        let acknowledged = went.is_ok_and(|deliveries| deliveries.iter().all(|d| d.result.is_ok()));
-        self.log.abort().is_ok() && acknowledged
     }
 }
 

@@ -4,6 +4,8 @@
 //!
 //! Absent on purpose: the steps of a recovery (see `recovery`).
 
+use crate::mutant::{Mutant, planted};
+
 use super::recovery::{Context, Next, Recovery};
 use super::worker::{Lane, Phase, State, Worker};
 use super::{Belief, Effect, Event, LaneNo};
@@ -33,7 +35,9 @@ impl Worker {
             Phase::Recovering(recovery) => recovery.restart(),
             phase => *phase = Phase::default(),
         }
-        self.told.push(Effect::Forget { lane });
+        if !planted(Mutant::ForgetsNothing) {
+            self.told.push(Effect::Forget { lane });
+        }
         self.told.push(Effect::Recovering { lane, cause });
     }
 

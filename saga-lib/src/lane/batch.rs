@@ -5,6 +5,8 @@
 //!
 //! Absent on purpose: what follows a failure (see `doubt`), the idle check (B8, see `flush`) and scheduling (see `worker`).
 
+use crate::mutant::{Mutant, planted};
+
 use super::suspicion::Suspicion;
 use super::worker::{State, Task, Worker};
 use super::{Belief, Effect, Event, Failure, LaneNo, Planned, Round, StoreCommit, Waiting};
@@ -121,6 +123,11 @@ impl Worker {
                 self.stage(batch, Stage::Commit, Effect::CommitTransaction)
             }
             (Stage::Commit, Event::Committed(Ok(tainted))) => self.committed(&batch, tainted),
+            (Stage::Commit, Event::Committed(Err(Failure::Other(_))))
+                if planted(Mutant::UnknownIsCommitted) =>
+            {
+                self.committed(&batch, true)
+            }
             (Stage::AbortReplan, Event::Aborted(Ok(()))) => self.plan(batch),
             (Stage::AbortStop, _) => self.dead_letter_failed(&batch),
             (
@@ -204,11 +211,11 @@ impl Worker {
         self.told.push(Effect::Transaction {
             outcome: "committed",
         });
-        self.doubt |= tainted;
+        self.doubt |= tainted && !planted(Mutant::TaintIgnored);
         for (i, (lane, end)) in batch.ends.iter().enumerate() {
             self.suspicions.remove(lane);
             self.advanced(*lane, *end, batch.headers.get(i).copied());
-            if batch.partial.contains(lane) {
+            if batch.partial.contains(lane) && !planted(Mutant::PartNotRewound) {
                 self.agenda.push_front(Task::Rewind(*lane, *end));
             }
         }

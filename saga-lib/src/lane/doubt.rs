@@ -100,14 +100,20 @@ impl Worker {
         self.told.push(Effect::Transaction { outcome });
         self.doubt = true;
         for lane in batch.lanes() {
-            if !planted(Mutant::D7AgainWithoutRecovery) {
-                self.recover(lane, "transaction", outcome == "fenced");
+            match self.ready(lane).filter(|_| planted(Mutant::NoReread)) {
+                Some(next) => self.agenda.push_front(Task::Rewind(lane, next)),
+                None if planted(Mutant::D7AgainWithoutRecovery) => {}
+                None => self.recover(lane, "transaction", outcome == "fenced"),
             }
         }
         self.replace_then_next()
     }
 
     pub(super) fn replace_then_next(&mut self) -> Effect {
+        if planted(Mutant::ProducerKept) {
+            self.doubt = false;
+            return self.next();
+        }
         self.agenda.push_front(Task::Replace);
         self.next()
     }

@@ -5,6 +5,8 @@
 //!
 //! Absent on purpose: scheduling (the worker advances one step at a time, between polls).
 
+use crate::mutant::{Mutant, planted};
+
 use super::{
     ApplyChunk, Belief, Effect, Event, JournalRead, LaneNo, Position, Sample, Stable, Trouble,
 };
@@ -152,6 +154,18 @@ impl Recovery {
         match (self.at, event) {
             (At::Claim, Event::Claimed(Ok(position))) => self.claimed(cx, position),
             (At::Offset, Event::Offset(Ok(stable))) => self.offset_read(cx, stable),
+            (At::Offset, Event::Offset(Err(Trouble::Held))) if planted(Mutant::OffsetNotStable) => {
+                let offset = self.position.wm;
+                let owner = String::new();
+                self.offset_read(cx, Stable { offset, owner })
+            }
+            (At::Journal, Event::JournalRead(Err(Trouble::Held)))
+                if planted(Mutant::CatchUpIgnoresOpen) =>
+            {
+                self.cursor = self.extents.journal_end;
+                self.committed = self.newest.map(|(_, end)| end);
+                self.more_or_end(cx)
+            }
             (At::Offset, Event::Offset(Err(Trouble::Held)))
             | (At::Journal, Event::JournalRead(Err(Trouble::Held))) => self.held(cx),
             (_, Event::Fenced) => Next::Do(self.resume(cx)),
@@ -363,7 +377,7 @@ impl Recovery {
 
     fn apply(&mut self, cx: &Context<'_>, last: bool, next: i64) -> Effect {
         let expect = self.position.belief();
-        let wm = if last {
+        let wm = if last || planted(Mutant::FirstChunkMovesWatermark) {
             self.newest.map(|(_, end)| end)
         } else {
             expect.wm

@@ -9,6 +9,8 @@
 //!
 //! Absent on purpose: failures of begin and abort, of ownership and of the store. No record can cause them.
 
+use crate::mutant::{Mutant, planted};
+
 /// What is held against the next records of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Suspicion {
@@ -65,7 +67,7 @@ impl Suspicion {
 
     /// Is the record to be set aside now?
     pub fn convicts(&self) -> bool {
-        self.alone >= 2 && self.proven
+        (self.alone >= 2 && self.proven) || (self.alone >= 1 && planted(Mutant::SuspectConvicted))
     }
 
     /// How many of `records` may be taken.

@@ -10,6 +10,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::mutant::{Mutant, planted};
+
 use super::batch::Batch;
 use super::recovery::Recovery;
 use super::suspicion::Suspicion;
@@ -278,13 +280,13 @@ impl Worker {
         waiting: Vec<Waiting>,
         broken: Vec<(LaneNo, String)>,
     ) -> Effect {
+        self.agenda.clear();
         if let Some(lanes) = assigned {
             self.assigned(&lanes);
         }
         for (lane, reason) in broken {
             self.stop(lane, reason);
         }
-        self.agenda.clear();
         if self.doubt {
             self.agenda.push_back(Task::Replace);
         }
@@ -297,10 +299,16 @@ impl Worker {
     }
 
     fn assigned(&mut self, lanes: &[LaneNo]) {
-        for lane in std::mem::take(&mut self.lanes).into_keys() {
-            self.told.push(Effect::Forget { lane });
+        let before = std::mem::take(&mut self.lanes);
+        for lane in before.keys() {
+            self.told.push(Effect::Forget { lane: *lane });
         }
         for lane in lanes {
+            if let Some(known) = before.get(lane).filter(|_| planted(Mutant::KeepsBelief)) {
+                self.lanes.insert(*lane, known.clone());
+                self.agenda.push_back(Task::Rewind(*lane, known.next));
+                continue;
+            }
             self.told.push(Effect::Forget { lane: *lane });
             self.told.push(Effect::Recovering {
                 lane: *lane,
@@ -340,6 +348,9 @@ impl Worker {
 
     /// B8: ready lanes whose position was not read for a while.
     pub(super) fn check_due(&self) -> Vec<LaneNo> {
+        if planted(Mutant::NoIdleCheck) {
+            return Vec::new();
+        }
         let due = self.now.mono_ms - self.config.idle_check_ms;
         (self.lanes.iter())
             .filter(|(_, l)| matches!(l.phase, Phase::Ready) && l.checked_ms <= due)

@@ -12,7 +12,7 @@ use crate::store::{Answer, Commit, Due, Error, Loaded, Position};
 const PAGE: usize = 500;
 
 /// Content of a lane.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Lane {
     /// Where it stands.
     pub position: Position,

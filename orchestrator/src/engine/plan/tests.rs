@@ -29,6 +29,7 @@ fn planned(records: &[Received]) -> Outcome {
 /// A dead record of the inbox, sent back.
 fn back(headers: Headers) -> Received {
     let letter = DeadLetter {
+        left_out: None,
         position: "dlq.shop.inbox/0/0".into(),
         timestamp_ms: 1_000,
         partition: Partition::new("shop.inbox", 0),

@@ -11,6 +11,7 @@ use saga_lib::lane::LaneNo;
 
 use super::super::plan::{self, Context, Outcome, Problem, Verdict};
 use super::Engine;
+use crate::clock;
 
 impl<S: Store> Engine<S> {
     /// Verdicts of what the log refused, before the lane is planned again.
@@ -73,7 +74,7 @@ impl<S: Store> Engine<S> {
                     if let Err(error) = self.topics.look_up(log, &topic) {
                         tracing::warn!(topic, %error, "Topic could not be looked up; waiting for the broker.");
                         self.setup.observer.stepped();
-                        std::thread::sleep(Duration::from_millis(100));
+                        clock::sleep(Duration::from_millis(100));
                     }
                 }
             }
@@ -127,7 +128,7 @@ impl<S: Store> Engine<S> {
             Err(error) => {
                 tracing::warn!(%error, "Definitions could not be read; waiting for the broker.");
                 self.setup.observer.stepped();
-                std::thread::sleep(Duration::from_millis(100));
+                clock::sleep(Duration::from_millis(100));
             }
         }
     }

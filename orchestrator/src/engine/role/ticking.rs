@@ -2,8 +2,6 @@
 //!
 //! Absent on purpose: what a timer does (the transition's), and which may wait (see `timers`).
 
-use std::time::Instant;
-
 use connectors::log::Log;
 use connectors::store::Store;
 use saga_lib::lane::{LaneNo, Worker};
@@ -11,6 +9,7 @@ use schemas::signature;
 
 use super::super::timers::{Fired, Now};
 use super::Engine;
+use crate::clock;
 use crate::crash;
 use crate::worker::wall_ms;
 
@@ -29,7 +28,7 @@ impl<S: Store> Engine<S> {
             }
             let now = Now {
                 lane_ms: self.lane_data(lane).clock.now_ms(wall_ms()),
-                monotonic: Instant::now(),
+                monotonic: clock::now(),
             };
             let place = (&self.setup.names, self.setup.lanes);
             let (fired, result) = self.timers.tick(&mut self.setup.store, place, lane, now);
