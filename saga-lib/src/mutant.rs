@@ -10,11 +10,28 @@
 pub enum Mutant {
     /// Lane: the store's position is not compared with the belief when documents are loaded (B2).
     NoCheckOnLoad,
+    /// Transition: a step that was given up leaves no obligation (A4, D4).
+    UnknownIsNotOwed,
+    /// Transition: a success that comes after its compensation was confirmed is taken for a duplicate (D5).
+    LateSuccessIgnored,
+    /// Transition: a finished instance keeps nothing for late replies.
+    NoTombstone,
+    /// Transition: what is in flight in a part that is being left is given up at once, not awaited (E2).
+    CompensationOvertakes,
+    /// Transition: a late refusal closes an obligation although its compensation is under way (E4).
+    RefusalClosesCompensation,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::NoCheckOnLoad];
+    pub const ALL: &'static [Self] = &[
+        Self::NoCheckOnLoad,
+        Self::UnknownIsNotOwed,
+        Self::LateSuccessIgnored,
+        Self::NoTombstone,
+        Self::CompensationOvertakes,
+        Self::RefusalClosesCompensation,
+    ];
 }
 
 /// Is this bug planted in the current thread?

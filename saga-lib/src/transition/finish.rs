@@ -8,6 +8,7 @@
 use crate::effect::{Effect, Note};
 use crate::instance::{Instance, ObligationState, ROOT, Status, Wake};
 use crate::ir::Publish;
+use crate::mutant::{Mutant, planted};
 
 use super::turn::{Halt, Turn};
 use super::{Applied, Reason, early, outcome, run, unwind};
@@ -140,6 +141,9 @@ fn entomb(instance: &mut Instance) {
     instance.frames.clear();
     instance.deadline_ms = None;
     instance.warning_ms = None;
+    if planted(Mutant::NoTombstone) {
+        instance.obligations.clear();
+    }
     instance.obligations.retain(|o| {
         o.unknown || !matches!(o.state, ObligationState::Open | ObligationState::Confirmed)
     });

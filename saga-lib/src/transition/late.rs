@@ -12,6 +12,7 @@
 use crate::effect::Note;
 use crate::input::Reply;
 use crate::instance::{ObligationState, ROOT, Status, StepStatus};
+use crate::mutant::{Mutant, planted};
 
 use super::answer::{self, Verdict};
 use super::turn::{Halt, Turn};
@@ -28,7 +29,7 @@ pub(super) fn apply(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<App
     let unsent = matches!(
         state,
         ObligationState::Open | ObligationState::Watched | ObligationState::Due
-    );
+    ) || planted(Mutant::RefusalClosesCompensation);
     match answer::judged(turn, (node, ROOT), send, reply)? {
         Verdict::Success => success(turn, at, &node.step, state)?,
         Verdict::Refusal if unsent => refusal(turn, at, &node.step)?,
@@ -42,6 +43,7 @@ fn success(turn: &mut Turn<'_>, at: usize, step: &str, state: ObligationState) -
     turn.instance.obligations[at].unknown = false;
     match state {
         ObligationState::Watched => turn.instance.obligations[at].state = ObligationState::Due,
+        ObligationState::Confirmed if planted(Mutant::LateSuccessIgnored) => {}
         ObligationState::Confirmed => return reopen(turn, at, step),
         _ => {}
     }

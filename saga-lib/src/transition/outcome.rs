@@ -19,6 +19,7 @@ use crate::instance::{
     IncidentKind, Obligation, ObligationState, Pending, ROOT, Status, StepStatus, Token,
 };
 use crate::ir::{Catch, Compensation, Counter, Directive, Node, Send, StepKind};
+use crate::mutant::{Mutant, planted};
 
 use super::answer::{self, Verdict};
 use super::catch::{self, Matter};
@@ -230,6 +231,9 @@ pub(super) fn give_up(
     let (node, _) = turn.send_at(token.node)?;
     turn.step_is(&node.step, StepStatus::Unknown);
     note_finished(turn, node, token, "unknown", Some(&failure.outcome));
+    if planted(Mutant::UnknownIsNotOwed) {
+        return Ok(());
+    }
     oblige(turn, token, state, None)
 }
 
