@@ -70,10 +70,7 @@ impl Model {
         }
         let last = &mut emptied.finally;
         let events = [&mut last.completed, &mut last.compensated, &mut last.parked];
-        events
-            .into_iter()
-            .flatten()
-            .for_each(empty_event);
+        events.into_iter().flatten().for_each(empty_event);
         let by_step = definition.nodes.iter().zip(0..);
         Self {
             by_step: by_step
