@@ -11,7 +11,7 @@ use crate::transition::tests::random::generate;
 
 /// Programs of the sweep, and states of each: bounded so that the test ends in time on a loaded machine.
 const PROGRAMS: u64 = 1_000;
-const STATES: usize = 25;
+const STATES: usize = 12;
 
 fn explored(definition: &Definition, faults: u32, states: usize) -> Report {
     let report = explore(definition, Limits { faults, states });
