@@ -103,7 +103,6 @@ fn the_explorer_finds_no_counter_example_in_any_definition() {
         if let Some(broken) = &report.broken {
             panic!("{place}: {}\n{}", broken.law, broken.story.join("\n"));
         }
-        assert!(faults.is_some(), "{place}: not even without a fault");
         exhaustive += usize::from(report.is_exhaustive(LIMITS));
     }
     assert!(exhaustive >= 8, "only {exhaustive} explored to their end");
