@@ -5,6 +5,7 @@
 //!
 //! Absent on purpose: I/O, clocks, randomness, environment, `async`, and every wire format (see the `schemas` crate).
 
+pub mod check;
 pub mod definition;
 pub mod effect;
 pub mod expr;

@@ -51,6 +51,16 @@ pub enum Mutant {
     /// Engine: a timer whose record was lost is not written again.
     TimerNotRewritten,
 
+    // Transition, beside the requirements.
+    /// Transition: a success that comes after its compensation was confirmed is taken for a duplicate (D5).
+    LateSuccessIgnored,
+    /// Transition: a finished instance keeps nothing for late replies.
+    NoTombstone,
+    /// Transition: what is in flight in a part that is being left is given up at once, not awaited (E2).
+    CompensationOvertakes,
+    /// Transition: a late refusal closes an obligation although its compensation is under way (E4).
+    RefusalClosesCompensation,
+
     // Requirements A to E, one line per rule in orchestrator/docs/requirements.md.
     /// A1: a step of unknown outcome owes nothing.
     A1UnknownOwesNothing,
@@ -180,6 +190,10 @@ impl Mutant {
         Self::ForwardsUnchecked,
         Self::ImagesOfNewOnly,
         Self::TimerNotRewritten,
+        Self::LateSuccessIgnored,
+        Self::NoTombstone,
+        Self::CompensationOvertakes,
+        Self::RefusalClosesCompensation,
         // Requirements A to E.
         Self::A1UnknownOwesNothing,
         Self::A2ConfirmedTakesResultBack,

@@ -388,4 +388,4 @@ fn unknown_definition() -> Definition {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

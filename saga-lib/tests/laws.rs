@@ -3,9 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use saga_lib::check::{self, Limits};
 use saga_lib::definition;
 use saga_lib::ir::Definition;
 use saga_lib::scenario::{self, Scenario};
+
+/// Fewer states than `skald check` visits, because all definitions are explored in one test, without optimisation.
+const LIMITS: Limits = Limits {
+    faults: 2,
+    states: 4_000,
+};
 
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -79,4 +86,24 @@ fn the_laws_hold_for_every_definition() {
             broken.join("\n")
         );
     }
+}
+
+/// What is told per definition, with `--nocapture`: states, faults for which all was tried, time.
+#[test]
+fn the_explorer_finds_no_counter_example_in_any_definition() {
+    let mut exhaustive = 0;
+    for (path, definition) in definitions() {
+        let began = std::time::Instant::now();
+        let report = check::explore(&definition, LIMITS);
+        let took = began.elapsed();
+        let place = path.display();
+        let (states, faults) = (report.states, report.faults);
+        let ends = &report.ends;
+        println!("{place}: {states} states, {faults:?} faults, {took:?}: {ends:?}");
+        if let Some(broken) = &report.broken {
+            panic!("{place}: {}\n{}", broken.law, broken.story.join("\n"));
+        }
+        exhaustive += usize::from(report.is_exhaustive(LIMITS));
+    }
+    assert!(exhaustive >= 8, "only {exhaustive} explored to their end");
 }

@@ -1,4 +1,4 @@
-//! `skald check FILE...`: compiles definitions and shows every mistake and warning of every file.
+//! `skald check FILE...`: compiles definitions and shows every mistake and warning of every file, then explores what can happen to them.
 //!
 //! The files that a definition uses are read beside it.
 //!
@@ -12,6 +12,8 @@ use saga_lib::ir::Definition;
 use schemas::bundle::Used;
 use serde::Serialize;
 
+mod explore;
+
 use super::Error;
 use crate::output::{Console, Format};
 
@@ -21,21 +23,52 @@ pub struct Args {
     /// Definitions in YAML.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Explore with four faults in one story, not two, and more states.
+    #[arg(long)]
+    pub deep: bool,
+    /// Only compile.
+    #[arg(long, conflicts_with_all = ["deep", "save"])]
+    pub no_explore: bool,
+    /// Write a counter-example as a scenario that `skald test` plays; its name must end with `.test.yaml`.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
 }
 
-/// Checks; mistakes are data, so they go to stdout.
+/// Checks; mistakes and counter-examples are data, so they go to stdout.
 ///
 /// # Errors
-/// [`Error::Shown`] if there was a mistake.
+/// [`Error::Shown`] if there was a mistake or a counter-example, [`Error::Usage`] for a file that cannot be saved.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<(), Error> {
+    let place = explore::place(args)?;
     let checked = check_all(&args.files, console.color);
+    let explored = match args.no_explore {
+        true => Vec::new(),
+        false => explore::all(&checked, args.deep),
+    };
     match console.format {
-        Format::Json => console.json(&findings(&checked))?,
-        Format::Table => show(&checked, console)?,
+        Format::Json => {
+            let mut all = findings(&checked);
+            all.extend(explored.iter().filter_map(explore::Explored::finding));
+            console.json(&all)?;
+        }
+        Format::Table => {
+            show(&checked, console)?;
+            for one in &explored {
+                console.line(&one.text())?;
+            }
+        }
     }
     console.talk(&summary(&checked));
+    let broken = explored.iter().any(|one| one.report.broken.is_some());
+    if let Some(place) = place {
+        console.talk(&explore::save(&checked, &explored, place)?);
+    }
     let bad = checked.iter().any(|file| file.mistakes() > 0);
-    if bad { Err(Error::Shown) } else { Ok(()) }
+    if bad || broken {
+        Err(Error::Shown)
+    } else {
+        Ok(())
+    }
 }
 
 /// One checked file.
@@ -265,7 +298,7 @@ pub(super) fn summary(checked: &[Checked]) -> String {
     format!("{files} checked, {found} in {bad}{further}")
 }
 
-fn counted(number: usize, noun: &str) -> String {
+pub(super) fn counted(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }

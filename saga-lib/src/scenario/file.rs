@@ -13,8 +13,9 @@
 //!       commands: [credit, stock, credit!c]
 //! ```
 //!
-//! A reply is an outcome's name or `{ outcome, with, code, reason, after, twice }`; a list gives one per attempt, and its last one stands
-//! for all that follow. `silent` is no reply. A command that is not mentioned is answered `ok` after a millisecond.
+//! A reply is an outcome's name or `{ outcome, with, code, reason, after, twice, then }`; `then` is what the participant says about the
+//! same attempt later, and counts its `after` from the command, too. A list gives one reply per attempt, and its last one stands for all
+//! that follow. `silent` is no reply. A command that is not mentioned is answered `ok` after a millisecond.
 //!
 //! Absent on purpose: partial matches of the list of commands. What is sent, in its order, is what a saga is.
 
@@ -181,6 +182,8 @@ struct WrittenAnswer {
     after: Option<String>,
     #[serde(default)]
     twice: bool,
+    #[serde(default)]
+    then: Option<Value>,
 }
 
 fn typed<T: serde::de::DeserializeOwned>(place: &str, value: Value) -> Result<T, Error> {
@@ -250,6 +253,10 @@ fn answer(place: &str, value: Value) -> Result<Answer, Error> {
         reason: written.reason,
         after_ms,
         twice: written.twice,
+        then: match written.then {
+            Some(value) => Some(Box::new(answer(place, value)?)),
+            None => None,
+        },
         ..Answer::named(&written.outcome)
     })
 }

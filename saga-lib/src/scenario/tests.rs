@@ -51,6 +51,16 @@ fn time_jumps_over_silence_and_answers_go_attempt_by_attempt() {
 }
 
 #[test]
+fn a_participant_may_say_something_else_later() {
+    let late = "{ outcome: silent, then: { outcome: ok, after: 10m } }";
+    let scenario = format!(
+        "  - name: late\n    {START}\n    replies: {{ credit: [silent, silent, silent, silent, {late}] }}\n    expect: {{ status: compensated, commands: [credit, credit, credit, credit, credit, credit!c, credit!c#2] }}\n"
+    );
+    let (_, differences) = played(&scenario).remove(0);
+    assert_eq!(differences, []);
+}
+
+#[test]
 fn an_operator_may_act() {
     let scenario = format!(
         "  - name: cancelled\n    {START}\n    replies: {{ credit: {{ outcome: ok, after: 20s }} }}\n    acts: [{{ after: 1s, act: {{ cancel: {{ reason: changed my mind }} }} }}]\n    expect: {{ status: compensated, commands: [credit, credit!c] }}\n"

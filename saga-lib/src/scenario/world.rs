@@ -35,6 +35,8 @@ pub struct Answer {
     pub after_ms: i64,
     /// Does it come twice?
     pub twice: bool,
+    /// What the participant says about the same attempt later.
+    pub then: Option<Box<Answer>>,
 }
 
 impl Answer {
@@ -47,6 +49,7 @@ impl Answer {
             reason: None,
             after_ms: 1,
             twice: false,
+            then: None,
         }
     }
 }
@@ -146,6 +149,9 @@ impl<'d> World<'d> {
 
     /// Puts the answer to a command on its way.
     pub fn answer(&mut self, command: &Command, answer: &Answer) {
+        if let Some(then) = &answer.then {
+            self.answer(command, then);
+        }
         if answer.outcome == "silent" {
             return;
         }

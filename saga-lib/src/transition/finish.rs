@@ -145,6 +145,9 @@ fn entomb(instance: &mut Instance) {
     instance.frames.clear();
     instance.deadline_ms = None;
     instance.warning_ms = None;
+    if planted(Mutant::NoTombstone) {
+        instance.obligations.clear();
+    }
     instance.obligations.retain(|o| {
         o.unknown || !matches!(o.state, ObligationState::Open | ObligationState::Confirmed)
     });

@@ -29,7 +29,7 @@ pub(super) fn apply(turn: &mut Turn<'_>, at: usize, reply: &Reply) -> Result<App
     let unsent = matches!(
         state,
         ObligationState::Open | ObligationState::Watched | ObligationState::Due
-    );
+    ) || planted(Mutant::RefusalClosesCompensation);
     match answer::judged(turn, (node, ROOT), send, reply)? {
         Verdict::Success if planted(Mutant::D5SuccessIsDropped) => {
             return Ok(answer::given_up(turn, &node.step));
@@ -48,6 +48,7 @@ fn success(turn: &mut Turn<'_>, at: usize, step: &str, state: ObligationState) -
     turn.instance.obligations[at].unknown = false;
     match state {
         ObligationState::Watched => turn.instance.obligations[at].state = ObligationState::Due,
+        ObligationState::Confirmed if planted(Mutant::LateSuccessIgnored) => {}
         ObligationState::Confirmed => return reopen(turn, at, step),
         _ => {}
     }

@@ -2,17 +2,17 @@
 
 mod chaos;
 mod compensation;
-mod definitions;
+pub(crate) mod definitions;
 mod dialogue;
 mod forward;
 mod incidents;
 mod late;
-mod model;
+pub(crate) mod model;
 mod operators;
 mod oracle;
 mod parallel;
-mod program;
-mod random;
+pub(crate) mod program;
+pub(crate) mod random;
 #[cfg(feature = "mutants")]
 mod requirement;
 mod signals;

@@ -181,6 +181,11 @@ pub(super) fn leave(turn: &mut Turn<'_>, part: FrameId) -> Result<(), Halt> {
         .partition(|token| turn.instance.is_within(token.frame, part));
     turn.instance.tokens = rest;
     for mut token in inside.into_iter().filter(|token| token.pending.is_some()) {
+        if planted(Mutant::CompensationOvertakes) {
+            let failure = Failure::named("cancel");
+            outcome::give_up(turn, &token, &failure, ObligationState::Open)?;
+            continue;
+        }
         token.sla_ms = None;
         turn.instance.tokens.push(token);
     }

@@ -163,3 +163,74 @@ fn a_warning_does_not_stop_a_definition() {
     let list: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
     assert_eq!(list[0]["severity"], "warning");
 }
+
+/// A loop in a loop takes more steps at once than an instance may: it parks, and nobody asked for that.
+const ENDLESS: &str = "saga: spin\nversion: 1\nstart: { topic: t, type: T, as: t, key: t.id }\ndata:\n  n: { type: number, init: 0 }\nsteps:\n  - id: outer\n    loop:\n      - id: inner\n        loop:\n          - { id: more, set: { n: =n + 1 } }\n        until: n > 1000000\n        max: 1000\n        catch: { exhausted: continue }\n    until: n > 2000000\n    max: 100\n";
+
+#[test]
+fn what_can_happen_is_explored() {
+    let ran = check_files(&[("order.yaml", GOOD)], &[]);
+    let line = ran.out.lines().find(|line| line.contains("explored"));
+    let line = line.expect("a line");
+    assert!(
+        line.contains("with up to 2 faults: compensated, completed"),
+        "{line}"
+    );
+    let deep = check_files(&[("order.yaml", GOOD)], &["--deep"]);
+    assert!(deep.out.contains("with up to 4 faults"), "{}", deep.out);
+    let not = check_files(&[("order.yaml", GOOD)], &["--no-explore"]);
+    assert!(!not.out.contains("explored"), "{}", not.out);
+}
+
+#[test]
+fn a_counter_example_is_a_numbered_story_and_a_mistake() {
+    let ran = check_files(&[("spin.yaml", ENDLESS)], &[]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(
+        ran.out.contains("error: spin.yaml: it is parked (program)"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains("\n    1. the trigger comes"),
+        "{}",
+        ran.out
+    );
+    let ran = check_files(&[("spin.yaml", ENDLESS)], &["-o", "json"]);
+    let findings: Vec<serde_json::Value> = serde_json::from_str(&ran.out).expect("json");
+    let finding = findings.last().expect("a finding");
+    assert_eq!(finding["severity"], "error");
+    assert!(
+        finding["notes"][0]
+            .as_str()
+            .is_some_and(|n| n.starts_with("the trigger comes"))
+    );
+}
+
+#[test]
+fn a_counter_example_is_saved_as_a_scenario_that_plays() {
+    let dir = tempfile::tempdir().expect("directory");
+    let place = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(place("spin.yaml"), ENDLESS).expect("written");
+    let words = |words: &[&str]| words.iter().map(|&w| w.to_owned()).collect::<Vec<_>>();
+    let (definition, scenario) = (place("spin.yaml"), place("spin.test.yaml"));
+    let ran = run(&words(&[
+        "skald",
+        "check",
+        &definition,
+        "--save",
+        &scenario,
+    ]));
+    assert_eq!(ran.code, 1);
+    assert!(ran.talk.contains("saved to"), "{}", ran.talk);
+    let played = run(&words(&["skald", "test", &scenario]));
+    assert_eq!(played.code, 0, "{}", played.out);
+    let wrong = run(&words(&[
+        "skald",
+        "check",
+        &definition,
+        "--save",
+        &definition,
+    ]));
+    assert_eq!(wrong.code, 2);
+}
