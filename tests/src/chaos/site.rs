@@ -93,6 +93,11 @@ impl Site {
         });
     }
 
+    /// Waits until the broker answers: it may have started again a moment ago.
+    pub fn wait_for_broker(&self) {
+        self.broker.wait_ready();
+    }
+
     /// Files of the participants' ledgers.
     pub fn ledgers(&self) -> Vec<PathBuf> {
         let file = |service: &&str| self.ledgers.path().join(service);
@@ -306,7 +311,8 @@ fn participants(world: &World, ledgers: &Path) -> Watched {
     Watched::start(&folder, &command)
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Two busy cores need patience.
+const PATIENCE: Duration = Duration::from_secs(180);
 const RESTART_AFTER: Duration = Duration::from_millis(500);
 /// A process that is asked to stop while its servers do not answer may take its time, but not for ever.
 const STOP_MAX: Duration = Duration::from_secs(30);

@@ -63,6 +63,7 @@ impl<'a> Stage<'a> {
             self.tick();
             self.look(&mut progress);
         }
+        self.site.wait_for_broker();
         self.done
     }
 
