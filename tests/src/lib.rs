@@ -2,6 +2,7 @@
 //!
 //! Absent on purpose: tests themselves; they stand in `tests/tests`, and those of a single crate beside its code.
 
+pub mod chaos;
 pub mod conformance;
 pub mod harness;
 pub mod sim;

@@ -25,6 +25,7 @@ pub struct Broker {
 #[derive(Debug)]
 struct Own {
     directory: PathBuf,
+    command: Vec<String>,
     process: Mutex<Option<Watched>>,
 }
 
@@ -42,6 +43,22 @@ impl Broker {
     /// # Panics
     /// If it cannot be provisioned or does not come up.
     pub fn start_with(properties: &[&str]) -> Self {
+        Self::launch(&[], properties, &[])
+    }
+
+    /// Starts a broker of one's own with a second listener, for a proxy: clients that come through it are told to come back to the
+    /// port `front`. Answers the listener's port too.
+    ///
+    /// # Panics
+    /// If it cannot be provisioned or does not come up.
+    pub fn start_behind(front: u16, properties: &[&str]) -> (Self, u16) {
+        let back = wait::free_port();
+        // A broker that is killed again and again never earns what a better compiler costs.
+        let options = ["-XX:TieredStopAtLevel=1"];
+        (Self::launch(&[(back, front)], properties, &options), back)
+    }
+
+    fn launch(fronts: &[(u16, u16)], properties: &[&str], options: &[&str]) -> Self {
         provision::command("java", "openjdk-17-jre-headless");
         // The watchdog removes it: a directory that removed itself on drop would stay behind a shared server.
         let directory = tempfile::Builder::new()
@@ -50,16 +67,21 @@ impl Broker {
             .expect("a temporary directory")
             .keep();
         let (port, controller) = (wait::free_port(), wait::free_port());
-        let text = server_properties(&directory, port, controller, properties);
+        let mut text = server_properties(&directory, port, controller, properties);
+        for (back, front) in fronts {
+            text.push_str(&second_listener(port, controller, *back, *front));
+        }
         fs::write(directory.join("server.properties"), text).expect("the directory is writable");
         format_storage(&directory);
         let broker = Self {
             address: format!("127.0.0.1:{port}"),
             own: Some(Own {
-                process: Mutex::new(Some(Watched::start(&directory, &command(&directory)))),
+                process: Mutex::new(None),
+                command: command(&directory, options),
                 directory,
             }),
         };
+        broker.revive();
         broker.wait_ready();
         broker
     }
@@ -92,9 +114,14 @@ impl Broker {
     /// If it does not come up.
     pub fn restart(&self) {
         self.kill9();
-        let directory = &self.own().directory;
-        *self.slot() = Some(Watched::start(directory, &command(directory)));
+        self.revive();
         self.wait_ready();
+    }
+
+    /// Starts it again after a kill, without waiting until it answers: same port, same data.
+    pub fn revive(&self) {
+        let own = self.own();
+        *self.slot() = Some(Watched::start(&own.directory, &own.command));
     }
 
     /// Stops the process where it stands.
@@ -122,7 +149,11 @@ impl Broker {
         self.own().process.lock().expect("no panic while locked")
     }
 
-    fn wait_ready(&self) {
+    /// Waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn wait_ready(&self) {
         let probe: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.address)
             .set("log_level", "0")
@@ -191,11 +222,10 @@ fn class_path() -> String {
     format!("{}/*", provision::kafka_jars().display())
 }
 
-fn command(directory: &Path) -> Vec<String> {
+fn command(directory: &Path, options: &[&str]) -> Vec<String> {
     let properties = directory.join("server.properties").display().to_string();
     let class_path = class_path();
-    [
-        "java",
+    let fixed = [
         "-Xms256m",
         "-Xmx512m",
         "-XX:+UseSerialGC",
@@ -204,9 +234,9 @@ fn command(directory: &Path) -> Vec<String> {
         &class_path,
         "kafka.Kafka",
         &properties,
-    ]
-    .map(str::to_owned)
-    .to_vec()
+    ];
+    let words = ["java"].iter().chain(options).chain(&fixed);
+    words.map(|&word| word.to_owned()).collect()
 }
 
 /// Small internal topics and short broker-side waits, so that take-over is bounded by the client's own time limits.
@@ -234,6 +264,17 @@ num.io.threads=4
 ",
         data.display(),
         more.join("\n")
+    )
+}
+
+/// Of a property that is given twice the last one counts.
+fn second_listener(port: u16, controller: u16, back: u16, front: u16) -> String {
+    format!(
+        "listeners=PLAINTEXT://127.0.0.1:{port},FRONT://127.0.0.1:{back},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},FRONT://127.0.0.1:{front}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,FRONT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+"
     )
 }
 

@@ -71,6 +71,11 @@ impl Watched {
         signal("CONT", self.pid);
     }
 
+    /// Asks the server to end (SIGTERM).
+    pub fn terminate(&self) {
+        signal("TERM", self.pid);
+    }
+
     /// The exit code of a server that has ended by itself, 128 and the signal if one ended it. Its directory is kept.
     ///
     /// # Panics

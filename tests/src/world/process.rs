@@ -131,16 +131,17 @@ impl Skald {
         self.watchdog.as_ref().expect("running").thaw();
     }
 
+    /// SIGTERM, without waiting for what follows.
+    pub fn terminate(&self) {
+        self.watchdog.as_ref().expect("running").terminate();
+    }
+
     /// SIGTERM, then waits for its end, which must be in order: a process that dies of the signal leaves its lanes without a word.
     pub fn stop(mut self) {
         let Some(watchdog) = self.watchdog.take() else {
             return;
         };
-        let pid = watchdog.pid().to_string();
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .expect("kill runs");
+        watchdog.terminate();
         let begun = Instant::now();
         while watchdog.is_alive() {
             assert!(
