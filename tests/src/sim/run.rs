@@ -352,8 +352,9 @@ impl Run {
             return false;
         }
         let mut state = self.world.state();
-        let waits = self.services.next_event().is_some() || self.client.next_event().is_some();
-        if waits || !oracle::lanes_rest(&state) {
+        let others = [self.services.next_event(), self.client.next_event()];
+        let all = others.into_iter().chain([state.next_event()]);
+        if all.flatten().next().is_some() || !oracle::lanes_rest(&state) {
             return false;
         }
         self.journal.read_on(&state);
