@@ -119,7 +119,7 @@ impl Run {
     fn healed(&mut self) {
         self.world.state().heal();
         let begun = self.steps;
-        while !self.is_wrong() && !(self.steps.is_multiple_of(16) && self.is_at_rest()) {
+        while !self.is_wrong() && (!self.steps.is_multiple_of(16) || !self.is_at_rest()) {
             self.step();
             if self.steps > begun + HEALED_STEPS {
                 let why = self.unrest();
