@@ -76,10 +76,11 @@ impl Luck {
     /// The luck of a seed.
     pub fn new(seed: u64, limits: Limits) -> Self {
         let mut chance = Chance::new(seed, 1);
-        let busy = 1 + chance.below(3);
+        // One run of four has few kinds: what the others would repair on the way stays broken then.
+        let busy = [2, 8, 16, 24][chance.below(4)];
         let mut rates = [0; KINDS];
         for fault in Fault::ALL {
-            let present = chance.below(4) < busy;
+            let present = chance.below(32) < busy;
             let rate = 1 + chance.below(fault.most() as usize) as u32;
             rates[fault as usize] = if present { rate } else { 0 };
         }

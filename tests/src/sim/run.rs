@@ -119,7 +119,7 @@ impl Run {
     fn healed(&mut self) {
         self.world.state().heal();
         let begun = self.steps;
-        while !self.is_wrong() && !(self.steps.is_multiple_of(16) && self.is_at_rest()) {
+        while !self.is_wrong() && (!self.steps.is_multiple_of(16) || !self.is_at_rest()) {
             self.step();
             if self.steps > begun + HEALED_STEPS {
                 let why = self.unrest();
@@ -352,8 +352,9 @@ impl Run {
             return false;
         }
         let mut state = self.world.state();
-        let waits = self.services.next_event().is_some() || self.client.next_event().is_some();
-        if waits || !oracle::lanes_rest(&state) {
+        let others = [self.services.next_event(), self.client.next_event()];
+        let all = others.into_iter().chain([state.next_event()]);
+        if all.flatten().next().is_some() || !oracle::lanes_rest(&state) {
             return false;
         }
         self.journal.read_on(&state);

@@ -156,6 +156,6 @@ impl Services {
         for byte in text.bytes() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        id.compensation.is_none() && !text.ends_with("/tell") && (hash >> 7) % 10 == 0
+        id.compensation.is_none() && !text.ends_with("/tell") && (hash >> 7).is_multiple_of(10)
     }
 }
