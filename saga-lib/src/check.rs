@@ -3,10 +3,10 @@
 //! The production transition function is driven through every order of answers, events and timers, with a budget of faults: refusals,
 //! failures, silence until nobody asks any more, answers that come twice, late or out of order, an answer and a timer at the same
 //! moment, limits that pass, a cancel, a success after its compensation. What must hold is judged by the books of model participants,
-//! never by what the instance says of itself (see [`judge`]). States are visited once; the cheapest way to each is taken first, so a
+//! never by what the instance says of itself (see `judge`). States are visited once; the cheapest way to each is taken first, so a
 //! counter-example has the fewest faults, and among those the fewest steps.
 //!
-//! What decides is explored both ways, whatever the data are (see [`model`]): a condition is true and false, a list is empty or has two
+//! What decides is explored both ways, whatever the data are (see `model`): a condition is true and false, a list is empty or has two
 //! elements, a time is over or ahead. So no way is missed and no payload must be made up, at the price that two conditions over the same
 //! field may contradict each other in a story. A condition that is evaluated more than once in one transition has one value there.
 //!

@@ -5,7 +5,7 @@
 //!
 //! The audit is told in the same transaction what changed. A deploy that changes nothing, or is refused, leaves no trace.
 //!
-//! A version that sends in Avro gets the ids of its schemas from the registry (see [`ids`]), before anything is written. One that is
+//! A version that sends in Avro gets the ids of its schemas from the registry (see `ids`), before anything is written. One that is
 //! known has them, so a process that starts with it needs no registry.
 //!
 //! Absent on purpose: compiling (see [`saga_lib::definition`]) and checking topics of definitions (see `skald serve`).

@@ -261,4 +261,8 @@ impl<L: Log, S: Store> Role<L> for Engine<S> {
                 .delivered(delivery.token, delivery.result.is_ok());
         }
     }
+
+    fn replaced(&mut self) {
+        self.timers.unheard();
+    }
 }

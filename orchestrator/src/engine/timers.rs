@@ -195,6 +195,14 @@ impl Timers {
         }
     }
 
+    /// No delivery is heard of any more: the producer is gone. What is written twice for it does no harm, what is written never does.
+    pub fn unheard(&mut self) {
+        let tokens: Vec<u64> = self.by_token.keys().copied().collect();
+        for token in tokens {
+            self.delivered(token, false);
+        }
+    }
+
     /// A document of the lane was stored, or removed.
     pub fn stored(&mut self, lane: LaneNo, id: &str, document: Option<&[u8]>) {
         if let Some(of) = self.lanes.get_mut(&lane) {

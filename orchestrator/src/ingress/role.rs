@@ -449,6 +449,8 @@ impl<L: Log> Role<L> for Ingress {
     }
 
     fn delivered(&mut self, _delivery: &Delivery) {}
+
+    fn replaced(&mut self) {}
 }
 
 #[cfg(test)]

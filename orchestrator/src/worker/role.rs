@@ -118,4 +118,7 @@ pub trait Role<L: Log> {
 
     /// A plain record was written or not.
     fn delivered(&mut self, delivery: &Delivery);
+
+    /// The producers are replaced: nothing more is heard of plain records whose fate is not known yet.
+    fn replaced(&mut self);
 }

@@ -3,7 +3,7 @@
 //! Faults are dealt like cards, so that every kind comes before one comes twice. What a fault strikes is free until it is over; faults
 //! on different things overlap.
 //!
-//! Absent on purpose: how a fault is made (see [`super::site`]).
+//! Absent on purpose: how a fault is made (see `site`).
 
 use std::fmt;
 use std::time::Duration;

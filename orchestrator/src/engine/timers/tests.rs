@@ -283,6 +283,18 @@ fn a_lost_record_is_written_again() {
     assert_eq!(again, [timer("order/a", 1), timer("order/b", 1)].into());
 }
 
+/// A belief outlives the producers: they are replaced after any doubt, and lanes without a part in it do not recover.
+#[test]
+fn what_a_replaced_producer_did_not_tell_is_written_again() {
+    let mut bench = Bench::new();
+    bench.one("order/a", "1J:1:w1:-1:r:");
+    bench.one("order/b", "1J:1:w1:-1:r:@credit:");
+    assert_eq!(bench.ticks(5).len(), 2);
+    bench.timers.unheard();
+    let again: BTreeSet<_> = bench.ticks(5).into_iter().collect();
+    assert_eq!(again, [timer("order/a", 1), timer("order/b", 1)].into());
+}
+
 #[test]
 fn a_timer_that_changed_nothing_is_written_again() {
     let mut bench = Bench::new();

@@ -173,6 +173,7 @@ impl<L: Log, R: Role<L>> Shell<L, R> {
         }
         let replaced = self.log.replace_producers().map_err(|e| trouble(&e));
         self.forwards = 0;
+        self.role.replaced();
         crash::point(self.role.name(), "B7.replaced");
         Event::Replaced(replaced)
     }
