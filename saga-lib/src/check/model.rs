@@ -192,6 +192,7 @@ fn empty_command(send: &mut Send) {
 fn empty_event(event: &mut Publish) {
     event.payload = nothing();
     event.key = None;
+    event.given.clear();
 }
 
 /// Parts that may be left before their end, or undone, while the saga goes on.
