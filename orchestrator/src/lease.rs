@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 
 use connectors::store::{Error as StoreError, Lease as Answer, Store};
 
-use crate::worker::Stop;
-
 const TTL: Duration = Duration::from_millis(1500);
 const RENEWAL: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -62,11 +60,11 @@ impl<S: Store> Name for Held<S> {
 pub struct Lease(Arc<Mutex<Option<Box<dyn Name>>>>);
 
 impl Lease {
-    /// Takes the lease `name`, waiting for a dead holder's to run out, and keeps it until `stop`.
+    /// Takes the lease `name`, waiting for a dead holder's to run out, and keeps it until it is given up.
     ///
     /// # Errors
     /// [`Error::Taken`] and the store's.
-    pub fn take<S: Store>(store: S, name: &str, holder: &str, stop: &Stop) -> Result<Self, Error> {
+    pub fn take<S: Store>(store: S, name: &str, holder: &str) -> Result<Self, Error> {
         let begun = Instant::now();
         let mut held = Held {
             store,
@@ -83,7 +81,7 @@ impl Lease {
             std::thread::sleep(Duration::from_millis(100));
         }
         let lease = Self::holding(held);
-        lease.renew_until(stop.clone());
+        lease.renew();
         Ok(lease)
     }
 
@@ -100,14 +98,19 @@ impl Lease {
         Self(Arc::new(Mutex::new(Some(Box::new(held)))))
     }
 
-    fn renew_until(&self, stop: Stop) {
-        let lease = self.clone();
+    /// Renews until it is given up, or nobody holds it any more: a stop that waits for a transaction still runs under the name.
+    fn renew(&self) {
+        let held = Arc::downgrade(&self.0);
         std::thread::spawn(move || {
-            while !stop.is_stopped() {
+            while let Some(lease) = held.upgrade().map(Self) {
+                if lease.lock().is_none() {
+                    return;
+                }
                 // A foreign holder is acted on by the loops when they are fenced, not here.
                 if let Err(error) = lease.ask() {
                     tracing::debug!(%error, "Lease could not be renewed.");
                 }
+                drop(lease);
                 std::thread::sleep(RENEWAL);
             }
         });
@@ -151,8 +154,7 @@ mod tests {
     fn a_name_that_was_given_up_is_free_at_once_and_not_taken_again() {
         let server = MemoryStoreServer::default();
         let open = || MemoryStore::open(&server, "shop").expect("a store");
-        let stop = Stop::default();
-        let take = |holder| Lease::take(open(), "one", holder, &stop).expect("a lease");
+        let take = |holder| Lease::take(open(), "one", holder).expect("a lease");
         let first = take("a");
         let asked = |holder| open().lease("one", holder, TTL).expect("answers");
         assert_eq!(asked("b"), Answer::Foreign("a".to_owned()));
@@ -163,16 +165,14 @@ mod tests {
         // Only one's own.
         first.release();
         assert_eq!(asked("c"), Answer::Foreign("b".to_owned()));
-        stop.stop();
     }
 
     #[test]
     fn a_name_that_another_one_took_is_left_alone() {
         let server = MemoryStoreServer::default();
         let open = || MemoryStore::open(&server, "shop").expect("a store");
-        let stop = Stop::default();
-        stop.stop();
-        let first = Lease::take(open(), "one", "a", &stop).expect("a lease");
+        let first = Lease::of(open(), "one", "a");
+        assert_eq!(first.check(), Ok(()));
         open().release("one", "a").expect("gone");
         assert_eq!(open().lease("one", "b", TTL), Ok(Answer::Held));
         first.release();

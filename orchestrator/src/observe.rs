@@ -436,11 +436,12 @@ impl Observer {
         let states = machine.states();
         self.forget_lag(topic, states.keys().copied().collect());
         for lane in states.keys() {
-            let (Some(next), Ok(extent)) = (
-                machine.ready(*lane),
-                log.extent(&Partition::new(topic, *lane)),
-            ) else {
+            let Some(next) = machine.ready(*lane) else {
                 continue;
+            };
+            // Each question waits for a broker that is away.
+            let Ok(extent) = log.extent(&Partition::new(topic, *lane)) else {
+                break;
             };
             let behind = (extent.stable_end - next - 1).max(0);
             self.metrics.kafka().set_lag(topic, *lane, behind);

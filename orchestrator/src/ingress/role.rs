@@ -90,11 +90,13 @@ impl Ingress {
         }
     }
 
-    /// Topics to read, with the redrive topic, and those that are left out until they exist, each with what it is for.
+    /// Topics to read, with the redrive topic, and those that are left out until they exist, each with what it is for. Of topics about
+    /// which the log does not answer those stay that are `subscribed`: nobody else would read them.
     pub fn topics<L: Log>(
         log: &mut L,
         names: &Names,
         registry: &Registry,
+        subscribed: &[String],
     ) -> (Vec<String>, Missing) {
         let definitions = registry.snapshot();
         let (mut topics, mut missing) = (Vec::new(), Missing::new());
@@ -104,11 +106,15 @@ impl Ingress {
                 Ok(None) => {
                     missing.insert(topic.clone(), readers.to_string());
                 }
-                Err(_) => {}
+                Err(_) => topics.extend(Some(topic.clone()).filter(|t| subscribed.contains(t))),
             }
         }
-        topics
-            .extend(Some(names.redrive()).filter(|topic| matches!(log.topic(topic), Ok(Some(_)))));
+        let redrive = names.redrive();
+        let is_there = match log.topic(&redrive) {
+            Ok(found) => found.is_some(),
+            Err(_) => subscribed.contains(&redrive),
+        };
+        topics.extend(is_there.then_some(redrive));
         (topics, missing)
     }
 
@@ -252,7 +258,12 @@ impl Ingress {
         if known.all(|topic| self.subscribed.contains(topic)) {
             return;
         }
-        let (topics, missing) = Self::topics(log, &self.setup.names, &self.setup.registry);
+        let (topics, missing) = Self::topics(
+            log,
+            &self.setup.names,
+            &self.setup.registry,
+            &self.subscribed,
+        );
         self.absent.tell(missing, Instant::now());
         if topics != self.subscribed && log.subscribe(&topics).is_ok() {
             tracing::info!(?topics, "Reading further topics.");

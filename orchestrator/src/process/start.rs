@@ -125,7 +125,7 @@ pub fn start<L: Log, S: Store>(
     registry.refresh(&mut admin)?;
     let stop = Stop::default();
     let holder = uuid::Uuid::new_v4().to_string();
-    let lease = Lease::take(store, &plan.instance, &holder, &stop)?;
+    let lease = Lease::take(store, &plan.instance, &holder)?;
     let janitor = Janitor::default();
     let neighbours = L::open(
         cluster,
@@ -239,11 +239,13 @@ impl<L: Log, S: Store> Common<'_, L, S> {
     fn run(self, admin: &mut L, http: Option<Server>) -> Result<Process, Error> {
         let mut loops = Vec::new();
         let mut watched = Vec::new();
-        for number in 0..self.plan.workers {
-            loops.push(self.engine(number, &mut watched)?);
-        }
-        if self.plan.ingress {
-            loops.push(self.ingress(admin, &mut watched)?);
+        if let Err(error) = self.loops(admin, (&mut loops, &mut watched)) {
+            // Those that were started work under the name that is given up next.
+            self.stop.stop();
+            for started in loops {
+                let _ = started.join();
+            }
+            return Err(error);
         }
         // A recovery step may wait for the log as long as a request may; several of them fit well into this.
         let limit = self
@@ -260,6 +262,20 @@ impl<L: Log, S: Store> Common<'_, L, S> {
             metrics: self.metrics,
             server: http,
         })
+    }
+
+    fn loops(
+        &self,
+        admin: &mut L,
+        (loops, watched): (&mut Vec<Loop>, &mut Vec<(String, Component)>),
+    ) -> Result<(), Error> {
+        for number in 0..self.plan.workers {
+            loops.push(self.engine(number, watched)?);
+        }
+        if self.plan.ingress {
+            loops.push(self.ingress(admin, watched)?);
+        }
+        Ok(())
     }
 
     fn id(&self, role: &str, number: u32) -> String {
@@ -344,7 +360,7 @@ impl<L: Log, S: Store> Common<'_, L, S> {
     ) -> Result<Loop, Error> {
         let own_id = self.id("ingress", 0);
         // What is missing is told as soon as the loop runs.
-        let (topics, _) = Ingress::topics(admin, &self.names, &self.registry);
+        let (topics, _) = Ingress::topics(admin, &self.names, &self.registry, &[]);
         let mut timeouts = self.plan.timeouts.clone();
         timeouts.transaction = timeouts.transaction.min(INGRESS_TRANSACTION_MAX);
         let options = self.options(&own_id, "ingress", topics.clone(), timeouts);

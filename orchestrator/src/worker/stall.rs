@@ -5,7 +5,8 @@
 //! whoever looks also reads, without the group: a record that anybody can read and the lane was not given is a proof.
 //!
 //! ```text
-//!  stood for 10 s --> look every 5 s --> a record is there:      stalled (after 25 s if the worker is busy: it may be on its way)
+//!  stood for 10 s --> look every 5 s --> a record is there, and still is 5 s later: stalled (15 s if the worker is busy: it may be
+//!                                        on its way)
 //!                                    --> held up for 10 s more:  held up
 //! ```
 //!
@@ -56,6 +57,8 @@ struct Standing {
     clear_to: i64,
     /// The last stable offset while the log goes on behind it, and since when.
     held: Option<(i64, Instant)>,
+    /// The record that the lane was not given, and when it was seen first: it may have come a moment ago.
+    there: Option<(i64, Instant)>,
     stall: Option<Stall>,
 }
 
@@ -125,6 +128,13 @@ impl Stalls {
         standing.is_some_and(|s| extent.stable_end > s.at.max(s.clear_to))
     }
 
+    /// A lane was asked about and nothing was answered: others come first now.
+    pub fn asked(&mut self, lane: LaneNo, now: Instant) {
+        if let Some(standing) = self.lanes.get_mut(&lane) {
+            standing.asked = Some(now);
+        }
+    }
+
     /// Takes what was seen of a lane; answers its stall if it has one. `idle`: the last poll brought nothing.
     pub fn seen(
         &mut self,
@@ -140,11 +150,13 @@ impl Stalls {
             Between::Unknown => {}
             Between::Record(offset) => {
                 // What a busy worker was not given yet may be next in its queue.
-                let sure = idle || now.duration_since(standing.since) >= patience * 5 / 2;
+                let enough = if idle { patience / 2 } else { patience * 3 / 2 };
+                let sure = now.duration_since(standing.first_seen(offset, now)) >= enough;
                 standing.held = None;
                 standing.stall = sure.then(|| standing.stall(StallCause::NotDelivered, offset));
             }
             Between::Nothing => {
+                standing.there = None;
                 standing.clear_to = extent.stable_end;
                 standing.stall = standing.held_up(now, patience, extent);
             }
@@ -169,8 +181,14 @@ impl Standing {
             asked: None,
             clear_to: at,
             held: None,
+            there: None,
             stall: None,
         }
+    }
+
+    fn first_seen(&mut self, offset: i64, now: Instant) -> Instant {
+        let seen = self.there.filter(|(known, _)| *known == offset);
+        self.there.insert(seen.unwrap_or((offset, now))).1
     }
 
     fn stall(&self, cause: StallCause, there: i64) -> Stall {

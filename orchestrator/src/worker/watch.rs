@@ -69,7 +69,9 @@ impl Watch {
                 Ok(seen) => seen,
                 Err(error) => {
                     tracing::debug!(?partition, %error, "Nobody knows whether a lane stands still.");
-                    continue;
+                    self.stalls.asked(lane, now);
+                    // Each question waits for a broker that is away.
+                    break;
                 }
             };
             let stall = self.stalls.seen(now, lane, seen, self.idle);

@@ -6,6 +6,7 @@
 //!
 //! Absent on purpose: what data could really be. Two conditions over the same field are two unknowns.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -21,8 +22,19 @@ pub(super) const UNKNOWN: &str = "skald_unknown_";
 /// Elements of a list that is not empty: enough for two at once, and for one after the other.
 const ELEMENTS: usize = 2;
 
-/// How far ahead a time is for which a step waits, ms.
+/// Stands for a time that is ahead, whenever it is asked for.
+const AHEAD: &str = "ahead";
+
+/// How far ahead such a time is, ms.
 const AHEAD_MS: i64 = 3_600_000;
+
+/// The value of an unknown at this time.
+pub(super) fn value_at(value: &Value, now_ms: i64) -> Value {
+    match value.as_str() {
+        Some(AHEAD) => json!(now_ms + AHEAD_MS),
+        _ => value.clone(),
+    }
+}
 
 /// An expression of which only the value counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +54,8 @@ pub(super) struct Model {
     pub(super) definition: Definition,
     /// Unknowns by name.
     pub(super) unknowns: BTreeMap<String, Unknown>,
+    /// Types of awaited events, as the definition has them, by step and name of the alternative.
+    pub(super) awaited: BTreeMap<(String, String), Option<String>>,
     /// Steps of which what they did may be undone, or left unfinished, although the saga completes.
     pub(super) alone: BTreeSet<String>,
     /// Steps that may run at the same time as others.
@@ -52,6 +66,8 @@ pub(super) struct Model {
     pub(super) always: BTreeSet<String>,
     /// Does the definition itself say `park` anywhere?
     pub(super) parks: bool,
+    /// Were combinations of unknowns left out since this was asked?
+    pub(super) cut: Cell<bool>,
     by_step: BTreeMap<String, NodeIx>,
 }
 
@@ -83,6 +99,8 @@ impl Model {
             always: always(definition),
             parks: parks(definition),
             unknowns: stripped.unknowns,
+            awaited: stripped.awaited,
+            cut: Cell::default(),
             definition: emptied,
         }
     }
@@ -100,6 +118,7 @@ impl Model {
 #[derive(Default)]
 struct Stripped {
     unknowns: BTreeMap<String, Unknown>,
+    awaited: BTreeMap<(String, String), Option<String>>,
 }
 
 impl Stripped {
@@ -144,13 +163,19 @@ impl Stripped {
 
     fn wait(&mut self, step: &str, wait: &mut Wait) {
         wait.keep = None;
+        let several = wait.events.len() > 1;
         for alternative in &mut wait.events {
-            // An event that is filtered out is none.
+            // An event that is filtered out is none. Without filters alternatives of one type are told apart by their names.
             alternative.filter = None;
+            let place = (step.to_owned(), alternative.name.clone());
+            self.awaited.insert(place, alternative.r#type.clone());
+            if several {
+                let r#type = alternative.r#type.take().unwrap_or_default();
+                alternative.r#type = Some(format!("{type}#{}", alternative.name));
+            }
         }
         if let Some(until) = &mut wait.until {
-            let ahead = super::START_MS + AHEAD_MS;
-            self.replace(step, until, vec![json!(ahead), json!(0)]);
+            self.replace(step, until, vec![json!(AHEAD), json!(0)]);
         }
     }
 

@@ -145,8 +145,9 @@ impl Told {
                 if let Some(crate::ir::Kind::Wait(wait)) = node.map(|node| &node.kind)
                     && let Some(found) = wait.events.iter().find(|a| a.name == *name)
                 {
+                    let r#type = model.awaited.get(&(step.clone(), name.clone()));
                     self.events.push(json!({
-                        "after": after, "topic": found.topic, "type": found.r#type, "with": {},
+                        "after": after, "topic": found.topic, "type": r#type, "with": {},
                     }));
                 }
             }

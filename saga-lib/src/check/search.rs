@@ -115,7 +115,11 @@ impl Search<'_> {
             if faults + cost > self.limits.faults {
                 continue;
             }
-            for next in act::make(self.model, state, &what, &Choices::new()) {
+            let nexts = act::make(self.model, state, &what, &Choices::new());
+            if self.model.cut.take() {
+                self.leave_out(faults + cost);
+            }
+            for next in nexts {
                 let law = next.broken.clone().or_else(|| copied(state, &what, &next));
                 let step = (what.clone(), next.choices);
                 if let Some(law) = law {
@@ -148,21 +152,28 @@ impl Search<'_> {
 
     /// Is there room for one more state? One with more faults makes room for it.
     fn has_room(&mut self, faults: u32) -> bool {
-        if self.report.states + self.waiting < self.limits.states {
-            return true;
-        }
-        let above = faults as usize + 1..self.open.len();
-        let fullest = above.rev().find(|level| !self.open[*level].is_empty());
-        let level = fullest.unwrap_or(faults as usize);
-        if fullest.is_some()
-            && let Some((key, _, _)) = self.open[level].pop_back()
-        {
+        while self.report.states + self.waiting >= self.limits.states {
+            let above = (faults + 1..=self.limits.faults).rev();
+            let mut dearest = above.filter_map(|level| {
+                let (key, _, _) = self.open[level as usize].pop_back()?;
+                Some((level, key))
+            });
+            let Some((level, key)) = dearest.next() else {
+                self.leave_out(faults);
+                return false;
+            };
             self.waiting -= 1;
-            self.cheapest.remove(&key);
+            // One that was reached with fewer faults since is still there.
+            if self.cheapest.get(&key) == Some(&level) {
+                self.cheapest.remove(&key);
+                self.leave_out(level);
+            }
         }
-        let level = u32::try_from(level).unwrap_or(u32::MAX);
-        self.left_out = Some(self.left_out.map_or(level, |least| least.min(level)));
-        fullest.is_some()
+        true
+    }
+
+    fn leave_out(&mut self, faults: u32) {
+        self.left_out = Some(self.left_out.map_or(faults, |least| least.min(faults)));
     }
 
     fn broken(&mut self, at: Option<usize>, last: Option<Step>, law: String) {

@@ -19,7 +19,7 @@ use crate::transition::{self, Applied};
 
 use super::books::Books;
 use super::judge;
-use super::model::{Model, UNKNOWN};
+use super::model::{Model, UNKNOWN, value_at};
 
 /// A command that a participant has not looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,6 +45,9 @@ pub(super) struct State {
     /// Was the end said?
     pub(super) finished: bool,
 }
+
+/// Most combinations of unknowns that are tried in one transition: each doubles them.
+const TRIES_MAX: u32 = 2_000;
 
 /// The values that unknowns had in a transition.
 pub(super) type Choices = BTreeMap<String, Value>;
@@ -80,7 +83,12 @@ impl State {
     pub(super) fn feed(&self, model: &Model, kind: &Kind, decided: &Choices) -> Vec<Next> {
         let mut open = vec![decided.clone()];
         let mut found = Vec::new();
-        while let Some(choices) = open.pop() {
+        for tries in 0.. {
+            let Some(choices) = open.pop() else { break };
+            if tries == TRIES_MAX {
+                model.cut.set(true);
+                break;
+            }
             match self.apply(model, kind, choices) {
                 Ok(next) => found.push(next),
                 Err((name, choices)) => {
@@ -104,7 +112,9 @@ impl State {
         choices: Choices,
     ) -> Result<Next, (String, Choices)> {
         let mut state = self.clone();
-        let named = choices.iter().map(|(k, v)| (k.clone(), v.clone()));
+        let named = choices
+            .iter()
+            .map(|(name, value)| (name.clone(), value_at(value, self.now_ms)));
         state.instance.data.extend(named);
         let input = Input {
             id: "input".to_owned(),

@@ -9,15 +9,12 @@ use schemas::record::Headers;
 use super::*;
 use crate::http::Health;
 use crate::metric::{Build, Metrics};
-use crate::worker::Stop;
 
 /// An ingress that reads JSON only, of the app `shop`.
 pub(crate) fn setup(observer: &Observer) -> Setup {
     let names = Names::new("shop").expect("names");
     let store = MemoryStore::open(&MemoryStoreServer::default(), "shop").expect("a store");
-    let stop = Stop::default();
-    let lease = Lease::take(store, "one", "me", &stop).expect("a lease");
-    stop.stop();
+    let lease = Lease::of(store, "one", "me");
     Setup {
         registry: Registry::new(&names),
         names,

@@ -63,14 +63,14 @@ fn not_delivered() -> Stall {
 }
 
 #[test]
-fn a_lane_that_is_not_given_a_record_is_stalled_after_ten_seconds() {
+fn a_lane_that_is_not_given_a_record_for_five_seconds_is_stalled() {
     let mut bench = Bench::new();
     assert_eq!(
         bench.look(0..=60, Some(5), THERE, true),
-        Some((10, not_delivered()))
+        Some((15, not_delivered()))
     );
     // While it recovers nobody looks, and it is not forgotten.
-    assert_eq!(bench.look(11..=20, None, THERE, true), None);
+    assert_eq!(bench.look(16..=20, None, THERE, true), None);
     assert_eq!(
         bench.stalls.all(),
         BTreeMap::from([(LANE, not_delivered())])
@@ -88,6 +88,21 @@ fn a_lane_that_is_not_given_a_record_is_stalled_after_ten_seconds() {
 fn a_busy_worker_gets_more_time_and_still_less_than_thirty_seconds() {
     let found = Bench::new().look(0..=60, Some(5), THERE, false);
     assert_eq!(found, Some((25, not_delivered())));
+}
+
+#[test]
+fn a_record_that_has_just_come_to_a_quiet_lane_is_no_stall() {
+    for idle in [true, false] {
+        let mut bench = Bench::new();
+        let nothing = (extent(5, 5), Between::Nothing);
+        assert_eq!(bench.look(0..=99, Some(5), nothing, idle), None);
+        assert_eq!(bench.look(100..=104, Some(5), THERE, idle), None);
+        // Another one each time, or none between: the lane is not known to be kept from one of them.
+        let later = (extent(9, 9), Between::Record(8));
+        assert_eq!(bench.look(105..=109, Some(5), later, idle), None);
+        assert_eq!(bench.look(110..=114, Some(5), nothing, idle), None);
+        assert_eq!(bench.look(115..=119, Some(5), later, idle), None);
+    }
 }
 
 #[test]
@@ -142,7 +157,7 @@ fn what_could_not_be_read_changes_nothing() {
     let unknown = (extent(9, 9), Between::Unknown);
     assert_eq!(bench.look(0..=60, Some(5), unknown, true), None);
     assert!(bench.stalls.wants_read(LANE, extent(9, 9)));
-    assert!(bench.look(61..=66, Some(5), THERE, true).is_some());
+    assert!(bench.look(61..=75, Some(5), THERE, true).is_some());
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn token(frame: u32) -> Token {
         pending: Some(pending(1)),
         due_ms: Some(1_700_000_200_000),
         sla_ms: Some(1_700_000_150_000),
-        caught: 3,
+        caught: 0,
     }
 }
 
@@ -119,4 +119,15 @@ fn structures_of_layout_1_are_read_and_written_as_before() {
     assert_eq!(decode(GOLDEN_J), Ok(structured()));
     assert_eq!(encode(&structured(), Codec::MessagePack).unwrap(), GOLDEN_M);
     assert_eq!(encode(&structured(), Codec::Json).unwrap(), GOLDEN_J);
+}
+
+/// A field that older documents do not have.
+#[test]
+fn a_token_remembers_the_catch_it_was_tried_again_in() {
+    let mut instance = structured();
+    instance.tokens[0].caught = 3;
+    for codec in [Codec::MessagePack, Codec::Json] {
+        let document = encode(&instance, codec).unwrap();
+        assert_eq!(decode(&document), Ok(instance.clone()));
+    }
 }
